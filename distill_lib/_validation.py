@@ -1,0 +1,72 @@
+"""Refuse bad input with a message that names the argument, the value and what is allowed."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+
+def finite_array(name, value, *, ndim=None):
+    """Return `value` as a float64 array; refuse empty, non-numeric, NaN or infinite ones."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of real numbers, got {value!r:.80}") from error
+    if ndim is not None and array.ndim not in np.atleast_1d(ndim):
+        allowed = " or ".join(f"{k}-dimensional" for k in np.atleast_1d(ndim))
+        raise ValueError(f"{name} must be {allowed}, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); at least one value is needed")
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)].flat[0]
+        raise ValueError(f"{name} contains {bad}; all values must be finite")
+    return array
+
+
+def positive(name, value):
+    """Return a finite float64 array whose entries are all > 0."""
+    array = finite_array(name, value)
+    if (array <= 0).any():
+        raise ValueError(f"{name} must be > 0, got {array.min()}")
+    return array
+
+
+def non_negative(name, value):
+    """Return a finite float64 array whose entries are all >= 0."""
+    array = finite_array(name, value)
+    if (array < 0).any():
+        raise ValueError(f"{name} must be >= 0, got {array.min()}")
+    return array
+
+
+def whole(name, value, *, minimum):
+    """Return an int64 array of whole numbers >= `minimum`; refuse floats and booleans."""
+    array = np.asarray(value)
+    if array.size == 0:
+        raise ValueError(f"{name} is empty; at least one whole number is needed")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must be a whole number (int), got {value!r:.80}")
+    if (array < minimum).any():
+        raise ValueError(f"{name} must be >= {minimum}, got {array.min()}")
+    return array.astype(np.int64)
+
+
+def weight(name, value, *, unrestricted=False):
+    """Return a finite float64 array in [0, 1], or of any real numbers if `unrestricted`."""
+    array = finite_array(name, value)
+    if not unrestricted and ((array < 0) | (array > 1)).any():
+        bad = array[(array < 0) | (array > 1)].flat[0]
+        raise ValueError(
+            f"{name} must lie in [0, 1], got {bad}; pass unrestricted=True to allow any real weight"
+        )
+    return array
+
+
+def scalar_whole(name, value, *, minimum):
+    """Return one int >= `minimum`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number (int), got {value!r:.80}")
+    if value < minimum:
+        raise ValueError(f"{name} must be >= {minimum}, got {value}")
+    return int(value)
