@@ -26,6 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 book: setup  ## build the website into _build/html
 	$(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	@touch _build/.stamp
 	@echo "The book is in _build/html: open _build/html/index.html in a browser, or run 'make serve'."
 
 lint: setup

@@ -7,12 +7,23 @@ import numbers
 import numpy as np
 
 
+def _array(name, value, what):
+    """Return `value` as an array of real numbers; text, None and complex ones are refused."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(f"{name} must be {what}, got {value!r:.80}") from error
+    numeric = array.dtype.kind in "biuf" or (
+        array.dtype.kind == "O" and all(isinstance(v, numbers.Real) for v in array.flat)
+    )
+    if not numeric:
+        raise TypeError(f"{name} must be {what}, got {value!r:.80}")
+    return array
+
+
 def finite_array(name, value, *, ndim=None):
     """Return `value` as a float64 array; refuse empty, non-numeric, NaN or infinite ones."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of real numbers, got {value!r:.80}") from error
+    array = _array(name, value, "an array of real numbers").astype(np.float64, copy=False)
     if ndim is not None and array.ndim not in np.atleast_1d(ndim):
         allowed = " or ".join(f"{k}-dimensional" for k in np.atleast_1d(ndim))
         raise ValueError(f"{name} must be {allowed}, got shape {array.shape}")
@@ -24,9 +35,17 @@ def finite_array(name, value, *, ndim=None):
     return array
 
 
+def _numbers(name, value):
+    """Return a finite float64 array; True and False are no numbers here."""
+    array = finite_array(name, value)
+    if np.asarray(value).dtype == bool:
+        raise TypeError(f"{name} must be a number, got {value!r:.80}")
+    return array
+
+
 def positive(name, value):
     """Return a finite float64 array whose entries are all > 0."""
-    array = finite_array(name, value)
+    array = _numbers(name, value)
     if (array <= 0).any():
         raise ValueError(f"{name} must be > 0, got {array.min()}")
     return array
@@ -34,7 +53,7 @@ def positive(name, value):
 
 def non_negative(name, value):
     """Return a finite float64 array whose entries are all >= 0."""
-    array = finite_array(name, value)
+    array = _numbers(name, value)
     if (array < 0).any():
         raise ValueError(f"{name} must be >= 0, got {array.min()}")
     return array
@@ -42,7 +61,7 @@ def non_negative(name, value):
 
 def whole(name, value, *, minimum):
     """Return an int64 array of whole numbers >= `minimum`; refuse floats and booleans."""
-    array = np.asarray(value)
+    array = _array(name, value, "a whole number (int)")
     if array.size == 0:
         raise ValueError(f"{name} is empty; at least one whole number is needed")
     if not np.issubdtype(array.dtype, np.integer):
@@ -52,14 +71,16 @@ def whole(name, value, *, minimum):
     return array.astype(np.int64)
 
 
-def weight(name, value, *, unrestricted=False):
-    """Return a finite float64 array in [0, 1], or of any real numbers if `unrestricted`."""
-    array = finite_array(name, value)
-    if not unrestricted and ((array < 0) | (array > 1)).any():
-        bad = array[(array < 0) | (array > 1)].flat[0]
-        raise ValueError(
-            f"{name} must lie in [0, 1], got {bad}; pass unrestricted=True to allow any real weight"
-        )
+def weight(name, value, *, unrestricted=None):
+    """Return a finite float64 array in [0, 1], or of any real numbers if `unrestricted`.
+
+    A caller that has an argument `unrestricted` passes it on; then the message mentions it.
+    """
+    array = _numbers(name, value)
+    outside = array[(array < 0) | (array > 1)]
+    if outside.size and not unrestricted:
+        hint = "" if unrestricted is None else "; pass unrestricted=True to allow any real weight"
+        raise ValueError(f"{name} must lie in [0, 1], got {outside.flat[0]}{hint}")
     return array
 
 

@@ -13,7 +13,12 @@ ValueError: label must be one of the registered exercises, got 'ex-no-such-exerc
 
 from __future__ import annotations
 
-from distill_lib.exercises import filters, puzzle, repeated  # noqa: F401 (they register)
+from distill_lib.exercises import (  # noqa: F401 (they register)
+    filters,
+    puzzle,
+    repeated,
+    tolerance,
+)
 from distill_lib.exercises._registry import Unfilled, WrongAnswer, check, labels
 
 __all__ = ["Unfilled", "WrongAnswer", "check", "labels"]

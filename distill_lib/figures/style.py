@@ -77,7 +77,13 @@ def round_colors(rounds):
 
 def label_line(ax, x, y, text, *, color, **options):
     """Write `text` at the data point (`x`, `y`) in the colour of its curve, instead of a legend."""
-    settings = {"fontsize": 9, "ha": "left", "va": "center", "annotation_clip": False} | options
+    settings = {
+        "fontsize": 9,
+        "ha": "left",
+        "va": "center",
+        "xytext": (4, 0),
+        "annotation_clip": False,
+    }
     return ax.annotate(
-        text, (x, y), xytext=(4, 0), textcoords="offset points", color=color, **settings
+        text, (x, y), textcoords="offset points", color=color, **(settings | options)
     )

@@ -155,23 +155,44 @@ class ReluNTK:
         """
         same = Z is None
         X, Z = _pair(X, Z)
+        U, V = _directions(X), _directions(Z)
         norms = np.linalg.norm(X, axis=1)[:, None] * np.linalg.norm(Z, axis=1)
-        sigma = X @ Z.T
-        theta = sigma
+        angle, theta = _angles(U, V), X @ Z.T
         for layer in range(1, self.depth + 1):
-            angle = self._angle(sigma, norms, same)
             sigma = norms * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
             trained = self.output_layer or layer < self.depth
             theta = (np.pi - angle) / np.pi * theta + (sigma if trained else 0.0)
+            angle = _next_angles(angle)
         return (theta + theta.T) / 2 if same else theta
 
-    @staticmethod
-    def _angle(sigma, norms, same):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            cosine = np.where(norms > 0, np.clip(sigma / norms, -1, 1), 0.0)
-        if same:  # a point makes the angle 0 with itself; rounding would say 1e-8
-            np.fill_diagonal(cosine, 1.0)
-        return np.arccos(cosine)
+
+def _directions(X):
+    """Return the rows of `X` at length 1; a zero row stays zero."""
+    norms = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.where(norms > 0, norms, 1.0)
+
+
+def _angles(U, V):
+    """Return the angles between unit vectors, near 0 and pi too.
+
+    There the cosine loses half of the digits, which duplicate points would turn into an error of
+    1e-8 in the kernel. The chord between the two points loses none.
+    """
+    cosine = np.clip(U @ V.T, -1, 1)
+    angle = np.arccos(cosine)
+    for i, near in enumerate(np.abs(cosine) > 1 - 1e-6):
+        if near.any():
+            sign = np.sign(cosine[i, near])
+            chord = np.linalg.norm(V[near] - sign[:, None] * U[i], axis=1)
+            small = 2 * np.arcsin(chord / 2)
+            angle[i, near] = np.where(sign > 0, small, np.pi - small)
+    return angle
+
+
+def _next_angles(angle):
+    """Return the angles with cosine kappa_1(angle), from 1 - kappa_1 for the same reason."""
+    gap = 2 * np.sin(angle / 2) ** 2 - (np.sin(angle) - angle * np.cos(angle)) / np.pi
+    return 2 * np.arcsin(np.sqrt(np.maximum(gap, 0) / 2))
 
 
 def as_kernel(kernel, **params):
@@ -195,6 +216,16 @@ def as_kernel(kernel, **params):
         If `kernel` is none of the three.
     ValueError
         If the name is unknown, or the kernel returns a wrong shape or a value that is not finite.
+
+    Notes
+    -----
+    Source: chapter 2; the named kernels are those of scikit-learn (Pedregosa et al., 2011).
+
+    Examples
+    --------
+    >>> as_kernel("rbf", gamma=1.0)([[0.0], [1.0]]).round(3)
+    array([[1.   , 0.368],
+           [0.368, 1.   ]])
     """
     if isinstance(kernel, str):
         if kernel not in PAIRWISE_KERNEL_FUNCTIONS:
@@ -218,12 +249,12 @@ def as_kernel(kernel, **params):
         )
 
     def checked(X, Z=None):
-        matrix = np.asarray(evaluate(X, Z), dtype=np.float64)
+        matrix = check.finite_array("kernel matrix", evaluate(X, Z))
         expected = (len(X), len(X if Z is None else Z))
         if matrix.shape != expected:
             raise ValueError(
                 f"kernel {kernel!r:.80} must return shape {expected}, got {matrix.shape}"
             )
-        return check.finite_array("kernel matrix", matrix)
+        return matrix
 
     return checked

@@ -36,33 +36,56 @@ def check_gram(K, name="K"):
     ValueError
         If `K` is not a finite, square and symmetric matrix. Nothing is repaired: an asymmetry
         above rounding usually means that the kernel function has an error.
+
+    Notes
+    -----
+    Source: chapter 2.
     """
-    precision = getattr(np.asarray(K).dtype, "type", np.float64)
-    eps = np.finfo(precision).eps if issubclass(precision, np.floating) else np.finfo(float).eps
+    eps = np.finfo(_precision(K)).eps
     K = check.finite_array(name, K, ndim=2)
     if K.shape[0] != K.shape[1]:
         raise ValueError(f"{name} must be square, got shape {K.shape}")
-    gap, scale = _largest_gap(K), np.abs(K).max()
+    gap, scale = _largest_gap(K), max(K.max(), -K.min())
     if gap > 1e4 * eps * scale:
         raise ValueError(
-            f"{name} must be symmetric, got max |{name} - {name}.T| = {gap:.3g} "
-            f"for entries of size {scale:.3g}"
+            f"{name} must be symmetric, got two mirrored entries that differ by {gap:.3g} "
+            f"(the largest entry is {scale:.3g})"
         )
     return K
+
+
+def _precision(K):
+    """Return the floating type that `K` comes in: it sets how much rounding `K` may carry."""
+    dtype = np.asarray(K).dtype
+    return dtype if np.issubdtype(dtype, np.floating) else np.dtype(np.float64)
 
 
 def _largest_gap(K, block=512):
     """Return max |K - K.T| without a second n x n array."""
     return max(
-        np.abs(K[i : i + block] - K[:, i : i + block].T).max() for i in range(0, len(K), block)
+        np.abs(K[i : i + block, i:] - K[i:, i : i + block].T).max() for i in range(0, len(K), block)
     )
 
 
 def _fix_signs(U, *others):
-    """Make the largest entry of each eigenvector positive: the same signs on every machine."""
-    flip = np.take_along_axis(U, np.abs(U).argmax(0)[None], axis=0)[0] < 0
-    for matrix in (U, *others):
-        matrix[:, flip] *= -1
+    """Make the largest entry of each eigenvector positive: the same signs on every machine.
+
+    Symmetric designs tie two entries in modulus; the first one within 1e-6 decides, not rounding.
+    """
+    for j, u in enumerate(U.T):
+        size = np.abs(u)
+        if u[np.argmax(size >= (1 - 1e-6) * size.max())] < 0:
+            for matrix in (U, *others):
+                matrix[:, j] *= -1
+
+
+def _rounding(size, dtype=np.float64):
+    """Return the relative size below which an eigenvalue or singular value is rounding noise.
+
+    It is that of a backward stable decomposition with errors that add up like a random walk; the
+    noise that LAPACK leaves in rank-deficient matrices is less than half of it.
+    """
+    return 2 * np.sqrt(size) * np.finfo(dtype).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +97,10 @@ class Spectrum:
     Attributes
     ----------
     eigenvalues : ndarray, shape (r,)
-        In descending order, >= 0. Those not above rounding are exactly 0.
+        In descending order, >= 0. Those not above rounding, 2 sqrt(n) eps of the largest, are
+        exactly 0.
     eigenvectors : ndarray, shape (n, r)
-        Orthonormal columns; the entry of largest modulus in each is positive.
+        Orthonormal columns; in each the entry of largest modulus, the first of equals, is positive.
     feature_vectors : ndarray, shape (p, r), or None
         Right singular vectors of the feature matrix, if it was made from one.
 
@@ -117,18 +141,17 @@ class Spectrum:
             If `K` is not finite, square, symmetric, or has an eigenvalue that is negative beyond
             rounding.
         """
-        source = np.asarray(K).dtype
+        precision = _precision(K)
         K = check_gram(K)
         d, U = linalg.eigh(K, driver="evd", check_finite=False)
-        d, U = d[::-1].copy(), U[:, ::-1].copy()
-        eps = np.finfo(source if np.issubdtype(source, np.floating) else float).eps
-        if d[-1] < -max(1e-10, 10 * len(d) * eps) * max(d[0], 0.0) or d[0] < 0:
+        d, U = d[::-1].copy(), U[:, ::-1].copy(order="F")
+        allowed = max(1e-10, 10 * len(d) * np.finfo(precision).eps)
+        if d[-1] < -allowed * max(d[0], 0.0) or d[0] < 0:
             raise ValueError(
                 f"K must be positive semidefinite, got an eigenvalue {d[-1]:.3g} "
                 f"(the largest is {d[0]:.3g})"
             )
-        # Below eps * d_max an eigenvalue carries no digit: it is zero as far as anyone can tell.
-        d[d <= np.finfo(float).eps * d[0]] = 0.0
+        d[d <= _rounding(len(d), precision) * d[0]] = 0.0
         _fix_signs(U)
         return cls(d, U)
 
@@ -155,8 +178,8 @@ class Spectrum:
         """
         Phi = check.finite_array("Phi", Phi, ndim=2)
         U, s, Vt = linalg.svd(Phi, full_matrices=False, check_finite=False)
-        s[s <= np.finfo(float).eps * s[0]] = 0.0
-        V = Vt.T.copy()
+        s[s <= _rounding(max(Phi.shape)) * s[0]] = 0.0
+        V = Vt.T.copy(order="F")
         _fix_signs(U, V)
         return cls(s**2, U, V)
 

@@ -1,0 +1,307 @@
+// What the live figures have in common: elements, scales, panels, controls, read-outs, state.
+//
+// A figure is an ES module whose default export is { render({ model, el }) }. The model is that of
+// a Jupyter widget, or on the site a plain object with the same methods (hydrate.js). Nothing here
+// needs an id: controls are wrapped in their labels, plots clip through nested <svg> elements. So
+// any number of figures can stand on one page.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// ------------------------------------------------------------------ elements
+
+/** Make an HTML element: element("p", { class: "x" }, "text", child). */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** Make an SVG element and append it to `parent`, if there is one. */
+export function shape(parent, tag, attributes = {}, text = "") {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  parent?.append(node);
+  return node;
+}
+
+// ------------------------------------------------------------------- numbers
+
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+function powerOfTen(value, digits) {
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  return { mantissa, exponent: Number(exponent) };
+}
+
+const isPlain = (value) => value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4);
+
+function plain(value, digits) {
+  if (value === 0) return "0";
+  const decimals = digits - 1 - Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.max(0, decimals));
+}
+
+/** Write a number to some significant digits: 0.0312, 1.2·10⁻⁵, ∞. */
+export function formatNumber(value, digits = 3) {
+  if (value === Infinity) return "∞";
+  if (isPlain(value)) return plain(value, digits);
+  const { mantissa, exponent } = powerOfTen(value, digits);
+  const raised = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[digit]).join("");
+  return `${mantissa}·10${exponent < 0 ? "⁻" : ""}${raised}`;
+}
+
+/** Write a number so that a screen reader says it right. */
+export function speakNumber(value, digits = 3) {
+  if (value === Infinity) return "infinity";
+  if (isPlain(value)) return plain(value, digits);
+  const { mantissa, exponent } = powerOfTen(value, digits);
+  return `${mantissa} times 10 to the ${exponent < 0 ? "minus " : ""}${Math.abs(exponent)}`;
+}
+
+/** Round to some significant digits, so that a slider gives 0.0001 and not 0.00010000000000000002. */
+export const significant = (value, digits) => Number(value.toPrecision(digits));
+
+// -------------------------------------------------------------------- scales
+
+/** A linear map from `domain` to `range`. */
+export function linear([a, b], [from, to]) {
+  const slope = (to - from) / (b - a || 1);
+  return (value) => from + (value - a) * slope;
+}
+
+/** The smallest interval that holds all values of all arrays, widened by a share on both sides. */
+export function extent(arrays, widen = 0) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const values of arrays) {
+    for (const value of values) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+  }
+  const margin = (high > low ? high - low : Math.abs(high) || 1) * widen;
+  return [low - margin, high + margin];
+}
+
+/** About `count` round numbers between `low` and `high`. */
+export function ticks(low, high, count) {
+  const rough = (high - low) / count;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return Array.from({ length: last - first + 1 }, (_, k) => {
+    const value = (first + k) * step;
+    return { value, text: value.toFixed(decimals).replace("-", "−") };
+  });
+}
+
+// --------------------------------------------------------------------- paths
+
+/** Path through the points (X(xs[i]), Y(ys[i])). */
+export function linePath(xs, ys, X, Y) {
+  let path = "";
+  for (let i = 0; i < xs.length; i++) {
+    path += `${i ? "L" : "M"}${X(xs[i]).toFixed(1)} ${Y(ys[i]).toFixed(2)}`;
+  }
+  return path;
+}
+
+/** Bars of the given heights at 1, 2, 3, ...; `width` is a share of the distance. */
+export function barsPath(heights, X, Y, width) {
+  const ground = Y(0);
+  let path = "";
+  for (let j = 0; j < heights.length; j++) {
+    const left = X(j + 1 - width / 2).toFixed(2);
+    const right = X(j + 1 + width / 2).toFixed(2);
+    path += `M${left} ${ground}V${Y(heights[j]).toFixed(2)}H${right}V${ground}Z`;
+  }
+  return path;
+}
+
+/** The top edges of bars that touch: a staircase at 1, 2, 3, ... */
+export function stairsPath(heights, X, Y) {
+  let path = `M${X(0.5).toFixed(2)} ${Y(heights[0]).toFixed(2)}`;
+  for (let j = 0; j < heights.length; j++) {
+    path += `V${Y(heights[j]).toFixed(2)}H${X(j + 1.5).toFixed(2)}`;
+  }
+  return path;
+}
+
+// -------------------------------------------------------------------- panels
+
+const PANEL = { width: 360, height: 236, left: 38, right: 8, top: 10, bottom: 42 };
+
+/**
+ * A plot with axes. `x` and `y` are { domain, ticks, label }; the label of y stands above the plot,
+ * with `key` (a list of [class of the sample, text]) at its right.
+ *
+ * Returns { node, plot, X, Y, describe }: draw into `plot`, which clips, with the scales X and Y.
+ */
+export function panel({ x, y, key = [] }) {
+  const { width, height, left, right, top, bottom } = PANEL;
+  const inner = { width: width - left - right, height: height - top - bottom };
+  const svg = shape(null, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  const X = linear(x.domain, [0, inner.width]);
+  const Y = linear(y.domain, [inner.height, 0]);
+  const axes = shape(svg, "g", { class: "dl-axes", transform: `translate(${left} ${top})` });
+  const plot = shape(svg, "svg", { x: left, y: top, ...inner, class: "dl-plot" });
+  shape(axes, "path", { d: `M0 0V${inner.height}H${inner.width}` });
+  for (const { value, text } of x.ticks) {
+    shape(axes, "path", { d: `M${X(value)} ${inner.height}v4` });
+    shape(axes, "text", { x: X(value), y: inner.height + 17, "text-anchor": "middle" }, text);
+  }
+  for (const { value, text } of y.ticks) {
+    shape(axes, "path", { d: `M0 ${Y(value)}h-4` });
+    shape(axes, "text", { x: -7, y: Y(value) + 4, "text-anchor": "end" }, text);
+  }
+  const middle = { x: inner.width / 2, y: inner.height + 36, "text-anchor": "middle" };
+  shape(axes, "text", middle, x.label);
+  const heading = element("p", { class: "dl-heading" }, element("span", {}, y.label));
+  for (const [sample, text] of key) heading.append(keyEntry(sample, text));
+  const node = element("div", { class: "dl-panel" }, heading, svg);
+  return { node, plot, X, Y, describe: (text) => svg.setAttribute("aria-label", text) };
+}
+
+/** A short piece of a line or a dot in the style of the class `sample`. */
+export function swatch(sample) {
+  const svg = shape(null, "svg", { viewBox: "0 0 26 12", class: "dl-swatch", "aria-hidden": true });
+  if (sample === "dl-data") shape(svg, "circle", { cx: 13, cy: 6, r: 3.4, class: sample });
+  else shape(svg, "path", { d: "M1 6H25", class: `dl-line ${sample}` });
+  return svg;
+}
+
+const keyEntry = (sample, text) => element("span", { class: "dl-key" }, swatch(sample), text);
+
+// ------------------------------------------------------------------ controls
+
+/**
+ * A slider. `position` maps a value of the model to the slider, `value` back; `show` and `say`
+ * write the value for eyes and for ears. Returns { node, set }.
+ */
+export function slider({ label, min, max, step, position, value, show, say = show, onInput }) {
+  const input = element("input", { type: "range", min, max, step });
+  const output = element("span", { class: "dl-value", "aria-hidden": "true" });
+  const node = element("label", { class: "dl-slider" }, element("span", {}, label), output, input);
+  input.addEventListener("input", () => onInput(value(Number(input.value))));
+  const set = (current) => {
+    input.value = position(current);
+    output.textContent = show(current);
+    input.setAttribute("aria-valuetext", say(current));
+  };
+  return { node, set };
+}
+
+let choices = 0; // radio buttons of one choice share a name that no other choice on the page has
+
+/** A row of buttons of which one is chosen. `options` is a list of [value, text]. */
+export function choice({ label, options, onInput }) {
+  const name = `distill-choice-${(choices += 1)}-${Math.random().toString(36).slice(2)}`;
+  const inputs = new Map();
+  const row = element("div", { class: "dl-options" });
+  for (const [value, text] of options) {
+    const input = element("input", { type: "radio", name, value });
+    input.addEventListener("change", () => input.checked && onInput(value));
+    inputs.set(value, input);
+    row.append(element("label", {}, input, element("span", {}, text)));
+  }
+  const node = element("fieldset", { class: "dl-choice" }, element("legend", {}, label), row);
+  return { node, set: (value) => (inputs.get(value).checked = true) };
+}
+
+/** A plain button. */
+export function button(text, onClick) {
+  const node = element("button", { type: "button", class: "dl-button" }, text);
+  node.addEventListener("click", onClick);
+  return { node };
+}
+
+// ----------------------------------------------------------------- read-outs
+
+/**
+ * A table of numbers, which is also the key to the lines. `columns` are the headings; each of
+ * `rows` is the class of its sample. Returns { node, set(row, text, cells) }; cells null hides it.
+ */
+export function table({ caption, columns, rows }) {
+  const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col" }, text)));
+  const body = element("tbody");
+  const parts = rows.map((sample) => {
+    const name = element("span");
+    const cells = columns.slice(1).map(() => element("td"));
+    const label = element("div", { class: "dl-name" }, swatch(sample), name);
+    const first = element("th", { scope: "row" }, label);
+    const node = element("tr", {}, first, ...cells);
+    body.append(node);
+    return { node, name, cells };
+  });
+  const title = element("caption", { class: "dl-hidden" }, caption);
+  const node = element("table", { class: "dl-table" }, title, element("thead", {}, head), body);
+  const set = (row, text, values) => {
+    const { node: line, name, cells } = parts[row];
+    line.classList.toggle("dl-absent", values === null);
+    if (values === null) return;
+    name.textContent = text;
+    cells.forEach((cell, k) => (cell.textContent = values[k]));
+  };
+  return { node, set };
+}
+
+/** A sentence for screen readers. It is renewed when the controls have come to rest. */
+export function announcer(delay = 700) {
+  const node = element("p", { class: "dl-hidden", "aria-live": "polite" });
+  let timer = null;
+  let latest = null; // nothing is announced before the first change
+  const say = (text) => {
+    if (latest === null || text === latest) return (latest = text);
+    latest = text;
+    clearTimeout(timer);
+    timer = setTimeout(() => (node.textContent = text), delay);
+    return text;
+  };
+  return { node, say, stop: () => clearTimeout(timer) };
+}
+
+// --------------------------------------------------------------------- state
+
+/** Read the named values of the model. */
+export const read = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
+/** Write values to the model and, in a notebook, on to Python. */
+export function write(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+/** Call `draw` once after any number of changes of the named values. Returns how to stop. */
+export function observe(model, names, draw) {
+  let waiting = false;
+  let stopped = false;
+  const schedule = () => {
+    if (waiting) return;
+    waiting = true;
+    queueMicrotask(() => {
+      waiting = false;
+      if (!stopped) draw();
+    });
+  };
+  for (const name of names) model.on(`change:${name}`, schedule);
+  return () => {
+    stopped = true;
+    for (const name of names) model.off(`change:${name}`, schedule);
+  };
+}
+
+const OWN_KEYS = /^(Arrow|Page|Home$|End$| $|Enter$)/;
+
+/** The frame of a figure: a named group that keeps its keys from the notebook's shortcuts. */
+export function frame(label, ...children) {
+  const node = element("div", { class: "dl", role: "group", "aria-label": label }, ...children);
+  node.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab
+  node.addEventListener("keydown", (event) => {
+    if (OWN_KEYS.test(event.key)) event.stopPropagation();
+  });
+  return node;
+}
