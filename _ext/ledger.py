@@ -432,11 +432,11 @@ def _ledger(app, docname):
 
 
 HEADINGS = ("Result", "Chapter", "Assumptions", "Test", "Instances", "Mutants")
-WIDTHS = (24, 9, 31, 18, 9, 9)
+WIDTHS = (22, 10, 30, 15, 12, 11)
 
 
 def _table(app, docname, known):
-    table = nodes.table(classes=["ledger"])
+    table = nodes.table(classes=["ledger", "colwidths-given"])
     group = nodes.tgroup(cols=len(HEADINGS))
     table += group
     for width in WIDTHS:
@@ -465,7 +465,8 @@ def _row(app, docname, entry, trial):
     result = _link(app, docname, entry.docname, name(app.env, entry), "#" + entry.label)
     title = [child.deepcopy() for child in entry.title]
     chapter = _link(app, docname, entry.docname, _chapter(app.env, entry.docname))
-    test = _link(app, docname, f"{PAGES}/{trial.test}", nodes.literal("", trial.test))
+    breakable = trial.test.replace("_", "_\N{ZERO WIDTH SPACE}")
+    test = _link(app, docname, f"{PAGES}/{trial.test}", nodes.literal("", breakable))
     items = [nodes.list_item("", nodes.paragraph("", text)) for text in trial.assumptions]
     assumptions = nodes.bullet_list("", *items) if items else nodes.Text("none")
     return (

@@ -11,6 +11,7 @@ import re
 
 from docutils import nodes
 
+OPENING, CLOSING = re.compile(r"[(\[“‘]+$"), re.compile(r"^[.,;:!?)\]”’]+")
 REPEATED = re.compile(r"^(proof|exercise|solution)(-content)?$")
 LONGEST = 200
 
@@ -24,6 +25,28 @@ def unique_ids(app, doctree):
                 parent = node.parent.get("label") if node.parent is not None else None
                 seen[old] = seen.get(old, 0) + 1
                 node["ids"][index] = f"{parent}-content" if parent else f"{old}-{seen[old]}"
+
+
+def keep_punctuation(app, doctree, docname):
+    """Tie a formula to the punctuation beside it, which would else begin the next line."""
+    if app.builder.format != "html":
+        return
+    for formula in list(doctree.findall(nodes.math)):
+        parent, tied = formula.parent, nodes.inline(classes=["nobreak"])
+        place = parent.index(formula)
+        before = parent[place - 1] if place else None
+        after = parent[place + 1] if place + 1 < len(parent) else None
+        left = OPENING.search(before) if isinstance(before, nodes.Text) else None
+        right = CLOSING.search(after) if isinstance(after, nodes.Text) else None
+        if not (left or right):
+            continue
+        if right:
+            parent.replace(after, nodes.Text(after[right.end() :]))
+        parent.replace(formula, tied)
+        if left:
+            parent.replace(before, nodes.Text(before[: left.start()]))
+        pieces = [left and nodes.Text(left[0]), formula, right and nodes.Text(right[0])]
+        tied.extend([piece for piece in pieces if piece])
 
 
 def first_paragraph(doctree):
@@ -41,6 +64,15 @@ def shorten(text):
         return text
     end = max(text.rfind(mark, 0, LONGEST) for mark in (". ", "? ", "! "))
     return text[: end + 1] if end > 0 else text[: text.rfind(" ", 0, LONGEST)] + " …"
+
+
+def plain_citations(app, pagename, templatename, context, doctree):
+    """Drop the roles of the bibliography: they are deprecated, and its list has other children."""
+    if 'class="citation-list"' in context.get("body", ""):
+        body = context["body"].replace(' role="doc-biblioentry"', "")
+        context["body"] = body.replace(
+            '<div role="list" class="citation-list"', '<div class="citation-list"'
+        )
 
 
 def describe(app, pagename, templatename, context, doctree):
@@ -69,5 +101,7 @@ def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", unique_ids, priority=400)
+    app.connect("doctree-resolved", keep_punctuation)
+    app.connect("html-page-context", plain_citations)
     app.connect("html-page-context", describe)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

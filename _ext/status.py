@@ -104,7 +104,7 @@ def _build_versions():
 
 def table(headings, widths, rows):
     """Return a docutils table; a cell is a list of inline nodes."""
-    node = nodes.table(classes=["status"])
+    node = nodes.table(classes=["status", "colwidths-given"])
     group = nodes.tgroup(cols=len(headings))
     node += group
     for width in widths:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import grid, memory, single
+from benchmarks import grid, memory, single, tolerance_path
 from benchmarks.measure import HEADER
 
 
@@ -37,9 +37,19 @@ def main():
     parser.add_argument("--output", type=Path, help="JSON file (default: benchmarks/results.json)")
     options = parser.parse_args()
     if options.quick:
-        results = chain(grid.run([60], lams=4), single.run([60], repeats=3), memory.run(2000, 10))
+        results = chain(
+            grid.run([60], lams=4),
+            single.run([60], repeats=3),
+            tolerance_path.run(20, 60, repeats=2),
+            memory.run(2000, 10),
+        )
     else:
-        results = chain(single.run([1000, 2000]), grid.run([1000, 2000]), memory.run(200_000, 500))
+        results = chain(
+            single.run([1000, 2000]),
+            grid.run([1000, 2000]),
+            tolerance_path.run(),
+            memory.run(200_000, 500),
+        )
     print(HEADER)
     done = []
     with threadpool_limits(1):

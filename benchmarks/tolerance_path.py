@@ -104,8 +104,8 @@ def compare(p, rival, name, *, repeats, rival_repeats, allowed, target):
         baseline_seconds=float(np.median(other)),
         value=value,
         spread=(float(other.min() / mine.max()), float(other.max() / mine.min())),
-        unit="times faster",
-        target=f">= {target}" if target else None,
+        unit="x faster",
+        target=f">= {target} x" if target else None,
         met=value >= target if target else None,
         note=f"{repeats} and {rival_repeats} runs; paths agree to {allowed:.0e}",
     )

@@ -55,7 +55,7 @@ def sinusoid(n=None, *, noise=0.5, seed=None, grid_size=201):
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, or `n` comes without `seed`.
+        If an argument is out of range, or `n` and `seed` do not come together.
 
     Notes
     -----
@@ -64,6 +64,8 @@ def sinusoid(n=None, *, noise=0.5, seed=None, grid_size=201):
     grid = np.linspace(0, 1, check.scalar_whole("grid_size", grid_size, minimum=2))
     truth = np.sin(2 * np.pi * grid)
     if n is None:
+        if seed is not None:
+            raise ValueError(f"seed = {seed!r} needs n; the published points are not random")
         return Sinusoid(np.arange(11) / 10, np.array(_PUBLISHED_TARGETS), grid, truth)
     if seed is None:
         raise ValueError("seed is None; fresh noise needs a seed (an int or a numpy Generator)")

@@ -63,6 +63,7 @@ def test_sinusoid_seeds():
     ("arguments", "message"),
     [
         ({"n": 5}, "seed is None"),
+        ({"seed": 3}, "seed = 3 needs n"),
         ({"n": 1, "seed": 0}, "n must be >= 2, got 1"),
         ({"n": 5.0, "seed": 0}, "n must be a whole number"),
         ({"n": 5, "seed": 0, "noise": -1}, "noise must be >= 0, got -1"),

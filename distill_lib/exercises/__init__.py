@@ -14,9 +14,11 @@ ValueError: label must be one of the registered exercises, got 'ex-no-such-exerc
 from __future__ import annotations
 
 from distill_lib.exercises import (  # noqa: F401 (they register)
+    equivalent,
     filters,
     puzzle,
     repeated,
+    sparsification,
     tolerance,
 )
 from distill_lib.exercises._registry import Unfilled, WrongAnswer, check, labels

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from distill_lib import datasets
-from distill_lib.exercises._registry import exercise, require
+from distill_lib.exercises._registry import WrongAnswer, exercise, require
 from distill_lib.kernel import Spectrum, filters, kernels
 from distill_lib.kernel.experiments import truth_errors
 
@@ -28,7 +28,13 @@ def refit(answer):
     K, K_new = k(x), k(sample.grid[:, None], x)
     for lam, rounds in ((0.2, 4), (3.0, 2), (0.5, 1)):
         y = sample.y.copy()
-        got = np.asarray(answer(K, K_new, y, lam, rounds), dtype=float)
+        try:
+            got = np.asarray(answer(K, K_new, y, lam, rounds), dtype=float)
+        except ValueError as error:
+            raise WrongAnswer(
+                "The shapes do not fit. The next targets are the fitted values at the training "
+                f"points, K @ weights; did you take those at the new points? ({error})"
+            ) from error
         require((y == sample.y).all(), "Your function changes y in place; work on a copy.")
         _judge(got, K, K_new, y, lam, rounds)
 

@@ -21,11 +21,13 @@ import traitlets as t
 from distill_lib import _validation as check
 from distill_lib.figures import _bundle, style
 from distill_lib.figures import _equal_error as equal_error
+from distill_lib.kernel import constrained
 from distill_lib.kernel.kernels import as_kernel
 from distill_lib.kernel.spectrum import Spectrum
 
-__all__ = ["LiveFigure", "SpectralExplorer"]
+__all__ = ["LiveFigure", "SpectralExplorer", "ToleranceRounds"]
 
+_MOST_ROUNDS = 60  # of the tolerance form: what a slider and a panel can hold
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -52,6 +54,7 @@ class LiveFigure(anywidget.AnyWidget):
 
     settings: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[tuple[str, ...]] = ()  # the settings whose control is no slider
+    columns: ClassVar[tuple[tuple[int, ...], ...]] = ((236,), (236,))  # heights of the panels
     _module: ClassVar[str]
 
     alt = t.Unicode().tag(sync=True)
@@ -108,9 +111,18 @@ class LiveFigure(anywidget.AnyWidget):
         )
 
     def _size(self):
-        """Return what the style sheet needs to keep the place of the controls."""
+        """Return what the style sheet needs to keep the place of panels and controls.
+
+        Heights of panels are in percent of the figure's width, and a panel is 360 wide.
+        """
         switches = sum(name in self.switches for name in self.controls)
-        return f"--sliders:{len(self.controls) - switches};--switches:{switches}"
+        wide = 100 * max(map(sum, self.columns)) / (360 * len(self.columns))
+        narrow = 100 * sum(map(sum, self.columns)) / 360
+        return (
+            f"--sliders:{len(self.controls) - switches};--switches:{switches};"
+            f"--wide:{wide:.1f};--narrow:{narrow:.1f};"
+            f"--stacked:{max(map(len, self.columns)) - 1}"
+        )
 
     def _state_json(self):
         names = (*self.settings, "controls", "alt", "data")
@@ -165,7 +177,79 @@ def rounded(values, *, decimals=None, digits=9):
     return (kept + 0.0).tolist()  # adding 0.0 turns -0.0 into 0.0
 
 
-class SpectralExplorer(LiveFigure, module="spectral_explorer"):
+class _SpectralFigure(LiveFigure):
+    """What figures of one data set on the line and one kernel have in common.
+
+    The stored state holds one entry an eigenspace, so that neither the sign of an eigenvector nor
+    the basis of a repeated eigenvalue can change it: the eigenvalue, its multiplicity, the squared
+    norm of the projection of `y`, and the curve that this projection contributes.
+    """
+
+    def __init__(self, x, y, grid, truth, *, kernel, **settings):
+        self._x, self._y = _same_length(("x", x), ("y", y))
+        self._grid, self._truth = _same_length(("grid", grid), ("truth", truth))
+        if (np.diff(self._grid) <= 0).any():
+            raise ValueError("grid must be strictly increasing")
+        evaluate = as_kernel(kernel)
+        points = self._x[:, None]
+        self._spectrum = Spectrum.from_gram(evaluate(points))
+        self._d = self._spectrum.eigenvalues
+        self._z = self._spectrum.expand(self._y)
+        # Column j is the curve that eigenvector j contributes when it is kept in full.
+        one_each = self._spectrum.dual(np.eye(len(self._d)), self._y).T
+        self._curves = evaluate(self._grid[:, None], points) @ one_each
+        super().__init__(data=self._state(), **settings)
+
+    def _state(self):
+        """Return the part of the state that no slider changes."""
+        first = _eigenspaces(self._d)
+        # Nine significant digits keep the filters and errors to 1e-8; a curve is a sum of many
+        # terms, whose absolute error counts, so it is cut at a fixed decimal of the data's scale.
+        scale = max(np.abs(self._y).max(), np.abs(self._truth).max()) or 1.0
+        return {
+            "x": rounded(self._x),
+            "y": rounded(self._y),
+            "grid": rounded(self._grid),
+            "truth": rounded(self._truth),
+            "d": rounded(self._d[first]),
+            "count": np.diff([*first, len(self._d)]).tolist(),
+            "energy": rounded(np.add.reduceat(self._z**2, first)),
+            "curves": rounded(
+                np.add.reduceat(self._curves, first, axis=1).T,
+                decimals=9 - int(np.ceil(np.log10(scale))),
+            ),
+        }
+
+    def _truth_error(self, curve):
+        return float(np.mean((curve - self._truth) ** 2))
+
+    def _plain(self):
+        return f"n={len(self._y)}"
+
+    def _draw_data(self, ax):
+        """Draw data and truth, which every figure shows in the same way."""
+        ax.plot(self._x, self._y, "o", color=style.NOISE, markersize=4, label="data")
+        truth = {"color": style.TRUTH, "linestyle": (0, (5, 3)), "linewidth": 1.2}
+        ax.plot(self._grid, self._truth, label="truth", **truth)
+        values = np.concatenate([self._y, self._truth])
+        margin = 0.1 * (np.ptp(values) or 1.0)
+        ax.set(xlabel="x", ylim=(values.min() - margin, values.max() + margin))
+
+    def _draw_filters(self, ax, shown, color, outlines):
+        """Draw the filter `shown` as bars and each of `outlines`, (filter, look), as stairs."""
+        edges = np.arange(len(self._d) + 1) + 0.5
+        ax.bar(edges[:-1] + 0.5, shown, width=0.72, color=color, alpha=0.8)
+        for keep, look in outlines:
+            ax.stairs(keep, edges, baseline=None, **look)
+        ax.set(xlabel="eigenvector", ylabel="share kept", ylim=(0, 1.04))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+_TEACHER = {"color": style.TEACHER, "linewidth": 1.2, "zorder": 3}
+_STUDENT = {"color": style.STUDENT, "linewidth": 2.6}
+
+
+class SpectralExplorer(_SpectralFigure, module="spectral_explorer"):
     r"""Repeated distillation, ridge and gradient flow as filters of one spectrum, with sliders.
 
     On the left data, truth and fitted curves; on the right the filter :math:`b(d_j)` over the
@@ -210,10 +294,6 @@ class SpectralExplorer(LiveFigure, module="spectral_explorer"):
     -----
     Source: chapters 2, 3 and 9.
 
-    The stored state holds one entry an eigenspace, so that neither the sign of an eigenvector nor
-    the basis of a repeated eigenvalue can change it: the eigenvalue, its multiplicity, the squared
-    norm of the projection of `y`, and the curve that this projection contributes.
-
     Examples
     --------
     >>> from distill_lib import datasets, kernel
@@ -247,22 +327,14 @@ class SpectralExplorer(LiveFigure, module="spectral_explorer"):
         controls=("lam", "alpha", "rounds", "procedure"),
         alt=None,
     ):
-        self._x, self._y = _same_length(("x", x), ("y", y))
-        self._grid, self._truth = _same_length(("grid", grid), ("truth", truth))
-        if (np.diff(self._grid) <= 0).any():
-            raise ValueError("grid must be strictly increasing")
-        evaluate = as_kernel(kernel)
-        points = self._x[:, None]
-        spectrum = Spectrum.from_gram(evaluate(points))
-        self._d = spectrum.eigenvalues
-        self._z = spectrum.expand(self._y)
-        # Column j is the curve that eigenvector j contributes when it is kept in full.
-        one_each = spectrum.dual(np.eye(len(self._d)), self._y).T
-        self._curves = evaluate(self._grid[:, None], points) @ one_each
         super().__init__(
+            x,
+            y,
+            grid,
+            truth,
+            kernel=kernel,
             controls=controls,
             alt=alt,
-            data=self._state(),
             # Python's own numbers: the text form shows them, the front end takes no others.
             lam=_scalar("lam", lam),
             alpha=_scalar("alpha", alpha),
@@ -289,26 +361,6 @@ class SpectralExplorer(LiveFigure, module="spectral_explorer"):
                 f"procedure must be 'distilled', 'ridge' or 'flow', got {proposal['value']!r}"
             )
         return proposal["value"]
-
-    def _state(self):
-        """Return the part of the state that no slider changes."""
-        first = _eigenspaces(self._d)
-        # Nine significant digits keep the filters and errors to 1e-8; a curve is a sum of many
-        # terms, whose absolute error counts, so it is cut at a fixed decimal of the data's scale.
-        scale = max(np.abs(self._y).max(), np.abs(self._truth).max()) or 1.0
-        return {
-            "x": rounded(self._x),
-            "y": rounded(self._y),
-            "grid": rounded(self._grid),
-            "truth": rounded(self._truth),
-            "d": rounded(self._d[first]),
-            "count": np.diff([*first, len(self._d)]).tolist(),
-            "energy": rounded(np.add.reduceat(self._z**2, first)),
-            "curves": rounded(
-                np.add.reduceat(self._curves, first, axis=1).T,
-                decimals=9 - int(np.ceil(np.log10(scale))),
-            ),
-        }
 
     def _distilled(self, rounds=None):
         return equal_error.distilled(self._d, self.lam, rounds or self.rounds, self.alpha)
@@ -353,12 +405,6 @@ class SpectralExplorer(LiveFigure, module="spectral_explorer"):
     def _training_error(self, filter_):
         return float(np.sum(filter_.rest**2 * self._z**2) / len(self._y))
 
-    def _truth_error(self, curve):
-        return float(np.mean((curve - self._truth) ** 2))
-
-    def _plain(self):
-        return f"n={len(self._y)}"
-
     def _describe(self):
         return (
             f"{len(self._y)} noisy points, the true curve and {self._name()}; beside it the "
@@ -377,43 +423,258 @@ class SpectralExplorer(LiveFigure, module="spectral_explorer"):
     def _draw(self):
         figure, (left, right) = style.axes(2)
         lines = self._lines()
-        left.plot(self._x, self._y, "o", color=style.NOISE, markersize=4, label="data")
-        truth = {"color": style.TRUTH, "linestyle": (0, (5, 3)), "linewidth": 1.2}
-        left.plot(self._grid, self._truth, label="truth", **truth)
-        edges = np.arange(len(self._d) + 1) + 0.5
+        self._draw_data(left)
         for name, filter_, look in lines:
             curve = self._curves @ filter_.keep
             errors = f"training {self._training_error(filter_):.3f}"
             errors += f"\ntruth {self._truth_error(curve):.3f}"
             left.plot(self._grid, curve, label=f"{name}\n{errors}", **look)
         *others, (_, shown, look) = lines
-        right.bar(edges[:-1] + 0.5, shown.keep, width=0.72, color=look["color"], alpha=0.8)
-        for _, filter_, look in others:
-            right.stairs(filter_.keep, edges, baseline=None, **look)
-        values = np.concatenate([self._y, self._truth])
-        margin = 0.1 * (np.ptp(values) or 1.0)
-        left.set(xlabel="x", ylim=(values.min() - margin, values.max() + margin))
-        right.set(xlabel="eigenvector", ylabel="share kept", ylim=(0, 1.04))
-        right.xaxis.get_major_locator().set_params(integer=True)
-        key = figure.legend(
-            loc="outside upper left", ncols=5, fontsize=8.5, handlelength=1.8, columnspacing=1.6
-        )
-        for text, line in zip(key.get_texts(), key.get_lines(), strict=True):
-            text.set_color(line.get_color())
+        outlines = [(filter_.keep, other_look) for _, filter_, other_look in others]
+        self._draw_filters(right, shown.keep, look["color"], outlines)
+        _key_above(figure, *left.get_legend_handles_labels())
         return figure
 
     def _lines(self):
         """Return name, filter and look of each fit in the order of drawing."""
-        teacher = {"color": style.TEACHER, "linewidth": 1.2, "zorder": 3}
-        student = {"color": style.STUDENT, "linewidth": 2.6}
         rival = {"color": style.ACCENT, "linewidth": 1.8, "linestyle": "-."}
-        lines = [("first fit", self._distilled(rounds=1), teacher)]
+        lines = [("first fit", self._distilled(rounds=1), _TEACHER)]
         if self.rounds > 1:
-            lines.append((f"{self.rounds} fits", self._distilled(), student))
+            lines.append((f"{self.rounds} fits", self._distilled(), _STUDENT))
         if self.procedure != "distilled":
             name = "ridge, $\\lambda'$" if self.procedure == "ridge" else "flow, $t$"
-            lines.append((f"{name} = {self.strength():.2g}", self._filter(), rival))
+            lines.append((f"{name} = {self.strength():.3g}", self._filter(), rival))
         return lines
+
+
+class ToleranceRounds(_SpectralFigure, module="tolerance_rounds"):
+    r"""Rounds in the tolerance form: curve, filter and norm of each round, with sliders.
+
+    Round t is the simplest function within the tolerance of the values of the round before,
+
+    .. math::
+        \min_{f \in \mathcal H} \|f\|_{\mathcal H}^2 \quad\text{subject to}\quad
+        \frac1n \sum_{i=1}^n (f(x_i) - y_{t,i})^2 \le \varepsilon,
+        \qquad y_{t+1,i} = f_t(x_i),
+
+    a ridge fit until the zero function is within the tolerance: then the path has collapsed. On
+    the left are the data, the truth, the first fit and the curve of the round; then the filter
+    :math:`B_t` over the eigenvectors, and the relative norm
+    :math:`r_t = \|y_t\|/\sqrt{n\varepsilon}` of the targets, which lies between
+    :math:`r_0 - t` and :math:`\sqrt{r_0^2 - t}` as long as the path has not collapsed.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Points on the line and targets.
+    grid, truth : array_like, shape (m,)
+        Increasing points and the true curve on them.
+    kernel : str, sklearn.gaussian_process.kernels.Kernel or callable
+        As in `distill_lib.kernel.kernels.as_kernel`.
+    tolerance : float, default 0.045
+        Mean squared error of each round to its targets, > 0. If no function is within it, the
+        figure says so and names the smallest tolerance.
+    round : int, default 0
+        Round that is shown, >= 0; 0 is the ordinary fit. A path shows at most 60 rounds.
+    controls : sequence of str
+        Which of the two settings get a control.
+    alt : str, optional
+        What the figure shows, in words; by default a sentence with its numbers.
+
+    Attributes
+    ----------
+    path : distill_lib.kernel.constrained.ConstrainedPath or None
+        The rounds at the current tolerance, at most 60; None if the tolerance is infeasible.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range or a shape does not fit. Setting a trait later is checked
+        alike.
+
+    Notes
+    -----
+    Source: chapter 4; Mobahi, Farajtabar and Bartlett (2020).
+
+    Examples
+    --------
+    >>> from distill_lib import datasets, kernel
+    >>> figure = ToleranceRounds(*datasets.sinusoid(), kernel=kernel.kernels.SplineGreen())
+    >>> figure.round = 1
+    >>> figure
+    ToleranceRounds(n=11, tolerance=0.045, round=1)
+    >>> figure.path.rounds
+    4
+    """
+
+    settings = ("tolerance", "round")
+    columns = ((366,), (170, 170))
+
+    tolerance = t.Float().tag(sync=True)
+    round = t.Int().tag(sync=True)
+
+    def __init__(
+        self,
+        x,
+        y,
+        grid,
+        truth,
+        *,
+        kernel,
+        tolerance=0.045,
+        round=0,
+        controls=("tolerance", "round"),
+        alt=None,
+    ):
+        super().__init__(
+            x,
+            y,
+            grid,
+            truth,
+            kernel=kernel,
+            controls=controls,
+            alt=alt,
+            tolerance=_scalar("tolerance", tolerance),
+            round=check.scalar_whole("round", round, minimum=0),
+        )
+
+    @t.validate("tolerance")
+    def _valid_tolerance(self, proposal):
+        return float(check.positive("tolerance", proposal["value"]))
+
+    @t.validate("round")
+    def _valid_round(self, proposal):
+        return check.scalar_whole("round", proposal["value"], minimum=0)
+
+    def _state(self):
+        self._smallest = constrained.smallest_tolerance(self._spectrum, self._y)
+        power = float(np.mean(self._y**2)) or 1.0
+        # To more digits than the rest, since just above it the budget of round 0 is a difference;
+        # rounding noise becomes 0.
+        decimals = 13 - int(np.ceil(np.log10(power)))
+        return super()._state() | {"smallest": rounded(self._smallest, decimals=decimals)}
+
+    @property
+    def path(self):
+        """The rounds at the current tolerance; None if no function is within it."""
+        is_zero = np.sum(self._y**2) <= len(self._y) * self.tolerance
+        if not is_zero and self.tolerance <= self._smallest:
+            return None
+        return constrained.distill(self._spectrum, self._y, self.tolerance, _MOST_ROUNDS)
+
+    def filter_values(self):
+        """Return the filter of the round, one value an eigenvalue, ndarray of shape (n,)."""
+        return self._filter(self.path, self.round)
+
+    def curve(self):
+        """Return the curve of the round on the grid, ndarray of shape (m,)."""
+        return self._curves @ self.filter_values()
+
+    def truth_error(self):
+        """Return the mean squared difference between the curve of the round and the truth."""
+        return self._truth_error(self.curve())
+
+    def _filter(self, path, round_):
+        """Return the filter of a round: zero where the path has collapsed."""
+        if path is None or not path.rounds:
+            return np.zeros(len(self._d))
+        shown = _shown(path, round_)
+        return path.filters[shown] if shown < path.rounds else np.zeros(len(self._d))
+
+    def _describe(self):
+        path = self.path
+        if path is None:
+            return f"{len(self._y)} noisy points and the true curve. {self._story(path)}"
+        shown = _shown(path, self.round)
+        name = f"round {shown}" if shown < path.rounds else f"the zero curve of round {shown}"
+        return (
+            f"{len(self._y)} noisy points, the true curve, the first fit and {name} at the "
+            f"tolerance {self.tolerance:.3g}; beside it the filter over the eigenvectors and the "
+            f"norms of the targets. Error against the truth {self.truth_error():.2g}. "
+            f"{self._story(path)}"
+        )
+
+    def _story(self, path):
+        """Say how the path goes on."""
+        if path is None:
+            return f"No function is within this tolerance: it must be above {self._smallest:.4g}."
+        if not path.rounds:
+            return "The zero function is within the tolerance: no round is a fit."
+        count = f"{path.rounds} round{'s' if path.rounds > 1 else ''}"
+        if not path.collapsed:
+            count = f"More than {count}"
+        certain = constrained.guaranteed_rounds(self._spectrum, self._y, self.tolerance).lower
+        return f"{count}, then collapse. {certain} {'is' if certain == 1 else 'are'} certain."
+
+    def _draw(self):
+        figure = plt.figure()
+        axes = figure.subplot_mosaic([["curve", "filter"], ["curve", "norm"]])
+        path = self.path
+        first, shown = self._filter(path, 0), self.filter_values()
+        self._draw_data(axes["curve"])
+        if path is not None:
+            self._draw_fits(axes["curve"], path, first, shown)
+        self._draw_norms(axes["norm"], path)
+        self._draw_filters(axes["filter"], shown, style.STUDENT, [(first, _TEACHER)])
+        _key_above(figure, *axes["curve"].get_legend_handles_labels())
+        figure.supxlabel(self._story(path), fontsize=9)
+        return figure
+
+    def _draw_fits(self, ax, path, first, shown):
+        """Draw the curves of round 0 and of the round that is shown."""
+        at = _shown(path, self.round)
+        ax.plot(self._grid, self._curves @ first, label=self._label(path, 0), **_TEACHER)
+        if at:
+            ax.plot(self._grid, self._curves @ shown, label=self._label(path, at), **_STUDENT)
+        if at == path.rounds:
+            place = self._grid[0] + 0.7 * np.ptp(self._grid)
+            style.label_line(
+                ax, place, 0, "collapsed", color=style.STUDENT, va="bottom", xytext=(0, 3)
+            )
+
+    def _label(self, path, at):
+        """Return the name of a round with its numbers, for the key."""
+        error = f"truth {self._truth_error(self._curves @ self._filter(path, at)):.3f}"
+        if at == path.rounds:
+            return f"round {at}, collapsed\n{error}"
+        return f"round {at}, $c$ = {path.multipliers[at]:.2e}\n{error}"
+
+    def _draw_norms(self, ax, path):
+        """Draw the norms of the targets, what is certain about them, and the level of collapse."""
+        norms, at = np.array([constrained.relative_norm(self._y, self.tolerance)]), 0
+        if path is not None:
+            norms, at = path.relative_norms, _shown(path, self.round)
+        last = max(len(norms) - 1, 6)
+        if len(norms) > 1:
+            t = np.linspace(0, min(last, norms[0] ** 2), 200)
+            lower, upper = np.maximum(norms[0] - t, 0), np.sqrt(norms[0] ** 2 - t)
+            ax.fill_between(t, lower, upper, color=style.NOISE, alpha=0.16, linewidth=0)
+            for bound in (lower, upper):
+                ax.plot(t, bound, color=style.NOISE, linestyle=":", linewidth=1.1)
+        ax.axhline(1, color=style.TRUTH, linewidth=0.8)
+        style.label_line(
+            ax, last, 1, "collapse", color=style.TRUTH, ha="right", va="bottom", xytext=(0, 2)
+        )
+        ax.plot(norms, "o-", color=style.STUDENT, linewidth=1.4, markersize=4)
+        ax.plot(at, norms[at], "o", color=style.TRUTH, markersize=8, fillstyle="none")
+        ax.set(xlabel="round", ylabel="norm $r$", xlim=(-0.3, last + 0.3))
+        ax.set_ylim(0, 1.08 * max(norms[0], 1.5))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _shown(path, asked):
+    """Return the round that is shown: after the collapse, or the end of what was run, the last."""
+    return min(asked, path.rounds if path.collapsed else path.rounds - 1)
+
+
+def _key_above(figure, handles, labels):
+    """Write the key over a figure, each text in the colour of its line."""
+    key = figure.legend(
+        handles, labels, loc="outside upper left", ncols=5, fontsize=8.5, handlelength=1.8,
+        columnspacing=1.6,
+    )  # fmt: skip
+    for text, line in zip(key.get_texts(), key.get_lines(), strict=True):
+        text.set_color(line.get_color())
 
 
 def _scalar(name, value):

@@ -153,14 +153,14 @@ def two_paths(single, refits):
         ha="right", va="bottom", xytext=(-4, 4),
     )  # fmt: skip
     style.label_line(
-        ax, refits[0][-1], refits[1][-1], "refits 1, 2, …", color=style.STUDENT,
+        ax, refits[0][-1], refits[1][-1], "fits 1, 2, …", color=style.STUDENT,
         ha="left", va="center", xytext=(8, 0),
     )  # fmt: skip
     ax.set_xlim(0, refits[0][-1] * 1.25)
     low, high = min(map(min, (single[1], refits[1]))), max(refits[1])
     ax.set_ylim(low - 0.2 * (high - low), high + 0.15 * (high - low))
     ax.set_xlabel("mean squared error on the given labels")
-    ax.set_ylabel("… against the truth")
+    ax.set_ylabel("mean squared error against the truth")
     return figure
 
 

@@ -212,8 +212,10 @@ def error_over_tolerance(tolerances, errors, published):
     figure, ax = style.axes()
     top = 1.6 * np.nanmax(np.nanmin(errors, axis=1))
     ax.axvline(published, color=style.NOISE, linestyle=":", linewidth=1.3)
-    style.label_line(ax, published, top, f"{published:g}",
-                     color=style.NOISE, va="top", xytext=(3, 0))  # fmt: skip
+    low = 0.8 * np.nanmin(errors)
+    style.label_line(
+        ax, published, low, f"{published:g}", color=style.NOISE, va="bottom", xytext=(4, 2)
+    )
     for t, (row, color) in enumerate(zip(errors, _colors(len(errors)), strict=True)):
         ax.plot(tolerances, row, color=color, linestyle=_LINES[t])
         best = int(np.nanargmin(row))
@@ -221,7 +223,7 @@ def error_over_tolerance(tolerances, errors, published):
         name = f"round {t}" if t else "round 0: one fit"
         right = int(np.flatnonzero(row <= 0.9 * top)[-1])
         style.label_line(ax, tolerances[right], row[right], name, color=color, xytext=(5, 0))
-    ax.set_ylim(0.8 * np.nanmin(errors), top)
+    ax.set_ylim(low, top)
     ax.set_xlim(0.98 * tolerances[0], tolerances[-1])
     ax.set_xlabel("tolerance")
     ax.set_ylabel("mean squared error\nagainst the truth")

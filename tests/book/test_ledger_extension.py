@@ -31,7 +31,7 @@ The first sentence says what it is about.
 
 :::{prf:proposition} Squares of $x$
 :label: prp-squares
-$x^2 \\ge 0$.
+Let (as $x$) be real. Then $x^2 \\ge 0$.
 :::
 
 :::{prf:proof}
@@ -129,6 +129,7 @@ def test_page_of_a_test_shows_assumptions_mutants_and_source(good):
 def test_table_lists_every_result(good):
     page = soup(good[1] / "index.html")
     cells = [td.get_text(" ", strip=True) for td in page.select("table.ledger tbody td")]
+    cells = [text.replace("\N{ZERO WIDTH SPACE}", "") for text in cells]
     assert "Proposition 1" in cells[0]
     assert cells[1:] == ["A chapter", "x is real", "test_prp_squares", "200", "1 of 1"]
     assert "1 result, 200 instances" in page.select_one(".ledger-totals").get_text()
@@ -138,6 +139,13 @@ def test_ids_are_unique(good):
     ids = [tag["id"] for tag in soup(good[1] / "index.html").find_all(id=True)]
     assert sorted(ids) == sorted(set(ids))
     assert "prp-squares-content" in ids
+
+
+def test_punctuation_stays_with_its_formula(good):
+    tied = soup(good[1] / "index.html").select(".nobreak")
+    title, text, end = (tag.get_text() for tag in tied)
+    assert title == text == r"\(x\))"
+    assert end == r"\(x^2 \ge 0\)."
 
 
 def test_description_is_the_first_paragraph(good):

@@ -32,6 +32,14 @@ def with_another_row(K, K_new, y, lam, rounds):
     return refit(K, K_new, y, lam, rounds + 1)
 
 
+def next_targets_at_new_points(K, K_new, y, lam, rounds):
+    predictions = []
+    for _ in range(rounds):
+        y = K_new @ np.linalg.solve(K + lam * np.eye(len(K)), y)
+        predictions.append(y)
+    return np.array(predictions)
+
+
 def same_targets(K, K_new, y, lam, rounds):
     return np.array([refit(K, K_new, y, lam, 1)[0]] * rounds)
 
@@ -78,6 +86,7 @@ RIGHT = [
 
 WRONG = [
     ("ex-puzzle-refit", at_the_training_points, "K_new @ c"),
+    ("ex-puzzle-refit", next_targets_at_new_points, "at the new points"),
     ("ex-puzzle-refit", with_another_row, "one row too many"),
     ("ex-puzzle-refit", same_targets, "Every row is the first fit"),
     ("ex-puzzle-refit", in_place, "in place"),

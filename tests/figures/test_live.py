@@ -16,10 +16,21 @@ from sklearn.gaussian_process.kernels import RBF
 from distill_lib import datasets
 from distill_lib.figures import _bundle, live
 from distill_lib.figures import _equal_error as equal_error
-from distill_lib.figures.live import WIDGET_VIEW, LiveFigure, SpectralExplorer
+from distill_lib.figures.live import WIDGET_VIEW, SpectralExplorer
 from distill_lib.kernel import filters
 from distill_lib.kernel.kernels import SplineGreen, as_kernel
 from distill_lib.kernel.spectrum import Spectrum
+from tests.figures.live_page import (
+    SITE,
+    contrast,
+    drawn,
+    move,
+    rows,
+    set_traits,
+    slider,
+    summary,
+    times_of_updates,
+)
 
 SINUSOID = datasets.sinusoid(grid_size=41)
 
@@ -76,18 +87,6 @@ EVALUATE = """async ([source, data, settings]) => {
     };
   });
 }"""
-
-
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context.new_page()
-    context.close()
-
-
-def set_traits(figure, settings):
-    for name, value in settings.items():
-        setattr(figure, name, value)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -413,76 +412,6 @@ def test_drives_an_interactive_output():
 
 # ------------------------------------------------------------------------- in a browser
 
-SITE = """<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Live figures</title>
-<style>{css}</style>
-<style>body {{ margin: 16px; font-family: sans-serif; background: #fff; color: #222 }}
-html[data-theme=dark] body {{ background: #121212; color: #ddd }}</style>
-</head><body><main><h1>Live figures</h1>{figures}<p>After.</p></main>
-<script>{script}</script></body></html>"""
-
-
-class Site:
-    """A page of live figures, opened from a file with every request to elsewhere blocked."""
-
-    def __init__(self, page, folder):
-        self.page, self.file = page, folder / "page.html"
-        self.messages, self.requests = [], []
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.route("**/*", self._route)
-
-    def _route(self, route):
-        url = route.request.url
-        if url.startswith("file:"):
-            route.continue_()
-        else:
-            self.requests.append(url)
-            route.abort()
-
-    def open(self, *figures, theme="light"):
-        text = SITE.format(
-            theme=theme,
-            css=_bundle.STYLE.read_text("utf8"),
-            figures="".join(figure.to_html() for figure in figures),
-            script=_bundle.site_script(),
-        )
-        self.file.write_text(text, "utf8")
-        self.page.goto(self.file.as_uri())
-        self.page.wait_for_function(
-            "n => document.querySelectorAll('figure[data-state=live]').length === n",
-            arg=len(figures),
-        )
-        return self.page
-
-    def quiet(self):
-        return self.messages == [] and self.requests == []
-
-
-@pytest.fixture
-def site(page, tmp_path):
-    return Site(page, tmp_path)
-
-
-def drawn(scope):
-    return [path.get_attribute("d") for path in scope.locator(".dl-plot path").all()]
-
-
-def slider(scope, name):
-    return scope.get_by_role("slider", name=name)
-
-
-def move(scope, name, key, times=1):
-    control = slider(scope, name)
-    control.focus()
-    for _ in range(times):
-        control.press(key)
-    scope.page.wait_for_timeout(20)
-
-
-def rows(scope):
-    return [row.inner_text().split("\t") for row in scope.locator("tbody tr:visible").all()]
-
 
 def test_static_page_comes_to_life(site):
     figure = explorer()
@@ -580,18 +509,6 @@ def test_contrast_of_text_in_the_plots(site, theme):
         assert contrast(node.evaluate(stroke), paper) >= 3
 
 
-def contrast(one, other):
-    """Contrast ratio of WCAG 2 for two ``rgb(r, g, b)`` colours."""
-
-    def luminance(color):
-        values = [int(v) / 255 for v in color[color.index("(") + 1 : -1].split(",")[:3]]
-        low = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
-        return 0.2126 * low[0] + 0.7152 * low[1] + 0.0722 * low[2]
-
-    dark, light = sorted([luminance(one), luminance(other)])
-    return (light + 0.05) / (dark + 0.05)
-
-
 def test_what_a_screen_reader_hears(site):
     page = site.open(explorer(alt="What the figure shows."))
     figure = page.locator("figure")
@@ -653,38 +570,14 @@ def test_printed_page_has_no_controls(site):
         assert not control.is_visible()
 
 
-TIME = """async ([source, state]) => {
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const { default: figure } = await import(url);
-  const listeners = {};
-  const model = {
-    get: (name) => state[name], set: (name, value) => { state[name] = value; },
-    save_changes() {}, off() {}, on: (event, listener) => { listeners[event] = listener; },
-  };
-  const el = document.body.appendChild(document.createElement("div"));
-  figure.render({ model, el });
-  const times = [];
-  for (let k = 0; k < 300; k++) {
-    state.lam = 10 ** (-5 + (k % 60) / 10);
-    const start = performance.now();
-    listeners["change:lam"]();
-    await null; await null; // the drawing runs in a microtask
-    times.push(performance.now() - start);
-  }
-  return times.slice(20);
-}"""
-
-
 @pytest.mark.parametrize("procedure", ["distilled", "ridge", "flow"])
 def test_time_of_an_update(page, procedure, record_property):
     """The goal is 2 ms for n = 100; the machine may be busy, so it is printed and not asserted."""
     sample = datasets.sinusoid(100, seed=1)
     figure = SpectralExplorer(*sample, kernel=RBF(0.1), rounds=3, procedure=procedure)
-    state = json.loads(figure._state_json())
-    times = page.evaluate(TIME, [_bundle.module_source("spectral_explorer"), state])
-    median, worst = float(np.median(times)), max(times)
-    record_property("milliseconds", {"median": median, "max": worst})
-    print(f"{procedure}, n = 100: median {median:.2f} ms, max {worst:.2f} ms")
+    times = times_of_updates(page, figure, "lam", np.geomspace(1e-5, 0.8, 60))
+    record_property("milliseconds", summary(times))
+    print(f"{procedure}, n = 100, milliseconds: {summary(times)}")
     assert len(times) == 280
 
 
@@ -692,11 +585,8 @@ def test_time_of_an_update(page, procedure, record_property):
 
 
 def test_every_figure_has_its_module():
-    names = {
-        figure._module
-        for figure in LiveFigure.__subclasses__()
-        if figure.__module__ == live.__name__
-    }
+    figures = [getattr(live, name) for name in live.__all__ if name != "LiveFigure"]
+    names = {figure._module for figure in figures}
     assert names == set(_bundle.module_names())
 
 

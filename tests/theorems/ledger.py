@@ -106,9 +106,21 @@ class Result:
         if not self.mutants:
             raise ValueError(f"{self.label} has no mutants")
 
-    def _verdicts(self, draw, statement):
+    def _drawn(self, draw):
+        """Return the instances; those of the true statement are drawn once for it and its mutants.
+
+        A statement must not change its instance.
+        """
+        if draw in self._cache:
+            return self._cache[draw]
         rng = np.random.default_rng(zlib.crc32(self.label.encode()))
-        return [statement(draw(rng, i)) for i in range(self.instances)]
+        drawn = [draw(rng, i) for i in range(self.instances)]
+        if draw is self.draw:
+            self._cache[draw] = drawn
+        return drawn
+
+    def _verdicts(self, draw, statement):
+        return [statement(instance) for instance in self._drawn(draw)]
 
     def holds(self):
         """Run the true statement on every instance."""

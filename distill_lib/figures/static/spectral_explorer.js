@@ -1,6 +1,6 @@
 import {
-  announcer, barsPath, button, choice, element, extent, formatNumber, frame, linePath, observe,
-  panel, read, shape, significant, slider, speakNumber, stairsPath, table, ticks, write,
+  announcer, button, choice, dataPanel, element, filterPanel, filterSentence, fittedCurve,
+  formatNumber, frame, observe, prepare, read, significant, slider, speakNumber, table, write,
 } from "./toolkit.js";
 
 // The spectral explorer: repeated distillation, plain ridge and gradient flow as filters of one
@@ -85,29 +85,11 @@ function matchedStrength(procedure, problem, target, lam) {
 
 // ------------------------------------------------------------------ the fits
 
-/** Turn the stored state into arrays that are fast to read. */
-export function prepare(data) {
-  return {
-    ...data,
-    d: Float64Array.from(data.d),
-    energy: Float64Array.from(data.energy),
-    curves: data.curves.map((curve) => Float64Array.from(curve)),
-  };
-}
-
 function outcome(filter, problem) {
-  const { d, energy, curves, truth, y } = problem;
-  const curve = new Float64Array(truth.length);
+  const { energy, y } = problem;
   let train = 0;
-  for (let j = 0; j < d.length; j++) {
-    train += filter.rest[j] * filter.rest[j] * energy[j];
-    const keep = filter.keep[j];
-    const part = curves[j];
-    if (keep > 0) for (let i = 0; i < curve.length; i++) curve[i] += keep * part[i];
-  }
-  let miss = 0;
-  for (let i = 0; i < curve.length; i++) miss += (curve[i] - truth[i]) ** 2;
-  return { ...filter, curve, train: train / y.length, miss: miss / curve.length };
+  for (let j = 0; j < energy.length; j++) train += filter.rest[j] * filter.rest[j] * energy[j];
+  return { ...filter, ...fittedCurve(filter.keep, problem), train: train / y.length };
 }
 
 /** The first fit, the distilled fit and the one that is shown, at one setting of the controls. */
@@ -118,13 +100,6 @@ export function evaluate(problem, { lam, alpha, rounds, procedure }) {
   const strength = matchedStrength(procedure, problem, student, lam);
   const shown = outcome(withStrength(procedure, problem.d, strength), problem);
   return { teacher, student, shown, strength };
-}
-
-/** One value an eigenvector, where the state holds one an eigenspace. */
-export function spread(values, counts) {
-  const all = [];
-  counts.forEach((count, j) => all.push(...Array(count).fill(values[j])));
-  return all;
 }
 
 // --------------------------------------------------------------------- words
@@ -151,72 +126,25 @@ function sentence({ student, shown, strength }, { rounds, procedure }) {
   return `${base} ${name}: ${spokenNumbers(shown)}.`;
 }
 
-function filterSentence({ teacher, shown }, counts) {
-  const kept = spread(shown.keep, counts);
-  const half = (values) => spread(values, counts).filter((value) => value > 0.5).length;
-  const ends = `from ${kept[0].toFixed(2)} to ${kept[kept.length - 1].toFixed(2)}`;
-  return (
-    `Bars: share kept along ${kept.length} eigenvectors, largest eigenvalue first, ${ends}. ` +
-    `More than half is kept along ${half(shown.keep)}; the first fit does so along ` +
-    `${half(teacher.keep)}.`
-  );
-}
-
 // ------------------------------------------------------------------- drawing
 
 function curvePanel(problem) {
-  const { x, y, grid, truth } = problem;
-  const domain = extent([grid, x], 0.02);
-  const range = extent([y, truth], 0.1);
-  const view = panel({
-    x: { domain, ticks: ticks(...domain, 5), label: "x" },
-    y: { domain: range, ticks: ticks(...range, 5), label: "Fitted curve" },
-    key: [["dl-data", "data"], ["dl-truth", "truth"]],
-  });
-  const { plot, X, Y } = view;
-  const path = (role) => shape(plot, "path", { class: `dl-line ${role}` });
-  path("dl-truth").setAttribute("d", linePath(grid, truth, X, Y));
-  const dots = shape(plot, "g", { class: "dl-data" });
-  const radius = y.length > 60 ? 2.4 : 3.4;
-  y.forEach((value, i) => shape(dots, "circle", { cx: X(x[i]), cy: Y(value), r: radius }));
-  const [student, rival, teacher] = ["dl-student", "dl-rival", "dl-teacher"].map(path);
-  const draw = (node, curve) => node.setAttribute("d", curve ? linePath(grid, curve, X, Y) : "");
+  const view = dataPanel(problem);
+  const [student, rival, teacher] = ["dl-student", "dl-rival", "dl-teacher"].map(view.line);
   return { ...view, update(result, hasRival) {
-    draw(student, result.student.curve);
-    draw(teacher, result.teacher.curve);
-    draw(rival, hasRival && result.shown.curve);
+    student(result.student.curve);
+    teacher(result.teacher.curve);
+    rival(hasRival && result.shown.curve);
   } };
 }
 
-/** 1 and the round numbers up to n that do not crowd it. */
-function indexTicks(n) {
-  const isFree = ({ value }) => Number.isInteger(value) && value - 1 > n / 8;
-  return [{ value: 1, text: "1" }, ...ticks(0, n, 6).filter(isFree)];
-}
-
-function filterPanel(problem) {
-  const { d, count } = problem;
-  const n = count.reduce((a, b) => a + b, 0);
-  const ends = `${formatNumber(d[0], 2)} … ${formatNumber(d[d.length - 1], 2)}`;
-  const view = panel({
-    x: {
-      domain: [0.4, n + 0.6],
-      ticks: indexTicks(n),
-      label: n === 1 ? "eigenvector" : `eigenvector (eigenvalue ${ends})`,
-    },
-    y: { domain: [0, 1.04], ticks: ticks(0, 1, 4), label: "Filter: share kept" },
-  });
-  const { plot, X, Y } = view;
-  const width = n === 1 ? 0.15 : n > 40 ? 1 : 0.72;
-  const bars = shape(plot, "path");
-  const student = shape(plot, "path", { class: "dl-line dl-student dl-stairs" });
-  const teacher = shape(plot, "path", { class: "dl-line dl-teacher dl-stairs" });
-  const stairs = (keep) => stairsPath(spread(keep, count), X, Y);
+function barPanel(problem) {
+  const view = filterPanel(problem);
+  const [student, teacher] = ["dl-student", "dl-teacher"].map(view.stairs);
   return { ...view, update(result, hasRival) {
-    bars.setAttribute("class", `dl-bars ${hasRival ? "dl-rival" : "dl-student"}`);
-    bars.setAttribute("d", barsPath(spread(result.shown.keep, count), X, Y, width));
-    student.setAttribute("d", hasRival ? stairs(result.student.keep) : "");
-    teacher.setAttribute("d", stairs(result.teacher.keep));
+    view.bars(hasRival ? "dl-rival" : "dl-student", result.shown.keep);
+    student(hasRival && result.student.keep);
+    teacher(result.teacher.keep);
   } };
 }
 
@@ -271,7 +199,7 @@ function render({ model, el }) {
   const problem = prepare(model.get("data"));
   const initial = read(model, SETTINGS);
   const left = curvePanel(problem);
-  const right = filterPanel(problem);
+  const right = barPanel(problem);
   const controls = makeControls(model, problem);
   const readout = table({
     caption: "Errors of the fits",
@@ -296,7 +224,7 @@ function render({ model, el }) {
     readout.set(2, rival, hasRival ? numbers(result.shown) : null);
     const text = sentence(result, settings);
     left.describe(`Data, truth and fitted curves. First fit: ${spokenNumbers(result.teacher)}. ${text}`);
-    right.describe(filterSentence(result, problem.count));
+    right.describe(filterSentence(result.shown.keep, result.teacher.keep, problem.count));
     voice.say(text);
   }
 

@@ -65,10 +65,11 @@ export const significant = (value, digits) => Number(value.toPrecision(digits));
 
 // -------------------------------------------------------------------- scales
 
-/** A linear map from `domain` to `range`. */
-export function linear([a, b], [from, to]) {
+/** A linear map from `domain` to `range`, which it carries along. */
+export function linear([a, b], range) {
+  const [from, to] = range;
   const slope = (to - from) / (b - a || 1);
-  return (value) => from + (value - a) * slope;
+  return Object.assign((value) => from + (value - a) * slope, { range });
 }
 
 /** The smallest interval that holds all values of all arrays, widened by a share on both sides. */
@@ -133,37 +134,45 @@ export function stairsPath(heights, X, Y) {
 
 // -------------------------------------------------------------------- panels
 
-const PANEL = { width: 360, height: 236, left: 38, right: 8, top: 10, bottom: 42 };
+const PANEL = { width: 360, left: 38, right: 8, top: 10, bottom: 42 };
 
 /**
  * A plot with axes. `x` and `y` are { domain, ticks, label }; the label of y stands above the plot,
  * with `key` (a list of [class of the sample, text]) at its right.
  *
- * Returns { node, plot, X, Y, describe }: draw into `plot`, which clips, with the scales X and Y.
+ * Returns { node, plot, X, Y, describe, rescale }: draw into `plot`, which clips, with the scales X
+ * and Y. rescale({ x, y }) draws the axes anew and returns their scales { X, Y }.
  */
-export function panel({ x, y, key = [] }) {
-  const { width, height, left, right, top, bottom } = PANEL;
+export function panel({ x, y, key = [], height = 236 }) {
+  const { width, left, right, top, bottom } = PANEL;
   const inner = { width: width - left - right, height: height - top - bottom };
-  const svg = shape(null, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-  const X = linear(x.domain, [0, inner.width]);
-  const Y = linear(y.domain, [inner.height, 0]);
+  const style = `aspect-ratio: ${width} / ${height}`;
+  const svg = shape(null, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", style });
   const axes = shape(svg, "g", { class: "dl-axes", transform: `translate(${left} ${top})` });
   const plot = shape(svg, "svg", { x: left, y: top, ...inner, class: "dl-plot" });
-  shape(axes, "path", { d: `M0 0V${inner.height}H${inner.width}` });
+  const heading = element("p", { class: "dl-heading" }, element("span", {}, y.label));
+  for (const [sample, text] of key) heading.append(keyEntry(sample, text));
+  const node = element("div", { class: "dl-panel" }, heading, svg);
+  const rescale = (scales) => drawAxes(axes, inner, scales);
+  const describe = (text) => svg.setAttribute("aria-label", text);
+  return { node, plot, describe, rescale, ...rescale({ x, y }) };
+}
+
+function drawAxes(axes, { width, height }, { x, y }) {
+  const X = linear(x.domain, [0, width]);
+  const Y = linear(y.domain, [height, 0]);
+  axes.replaceChildren();
+  shape(axes, "path", { d: `M0 0V${height}H${width}` });
   for (const { value, text } of x.ticks) {
-    shape(axes, "path", { d: `M${X(value)} ${inner.height}v4` });
-    shape(axes, "text", { x: X(value), y: inner.height + 17, "text-anchor": "middle" }, text);
+    shape(axes, "path", { d: `M${X(value)} ${height}v4` });
+    shape(axes, "text", { x: X(value), y: height + 17, "text-anchor": "middle" }, text);
   }
   for (const { value, text } of y.ticks) {
     shape(axes, "path", { d: `M0 ${Y(value)}h-4` });
     shape(axes, "text", { x: -7, y: Y(value) + 4, "text-anchor": "end" }, text);
   }
-  const middle = { x: inner.width / 2, y: inner.height + 36, "text-anchor": "middle" };
-  shape(axes, "text", middle, x.label);
-  const heading = element("p", { class: "dl-heading" }, element("span", {}, y.label));
-  for (const [sample, text] of key) heading.append(keyEntry(sample, text));
-  const node = element("div", { class: "dl-panel" }, heading, svg);
-  return { node, plot, X, Y, describe: (text) => svg.setAttribute("aria-label", text) };
+  shape(axes, "text", { x: width / 2, y: height + 36, "text-anchor": "middle" }, x.label);
+  return { X, Y };
 }
 
 /** A short piece of a line or a dot in the style of the class `sample`. */
@@ -176,11 +185,112 @@ export function swatch(sample) {
 
 const keyEntry = (sample, text) => element("span", { class: "dl-key" }, swatch(sample), text);
 
+// -------------------------------------------------------- a spectrum and data
+
+/** Turn the stored state of data and spectrum into arrays that are fast to read. */
+export function prepare(data) {
+  return {
+    ...data,
+    d: Float64Array.from(data.d),
+    energy: Float64Array.from(data.energy),
+    curves: data.curves.map((curve) => Float64Array.from(curve)),
+  };
+}
+
+/** The fitted curve of a filter, and its mean squared error against the truth. */
+export function fittedCurve(keep, { curves, truth }) {
+  const curve = new Float64Array(truth.length);
+  for (let j = 0; j < keep.length; j++) {
+    const share = keep[j];
+    const part = curves[j];
+    if (share > 0) for (let i = 0; i < curve.length; i++) curve[i] += share * part[i];
+  }
+  let miss = 0;
+  for (let i = 0; i < curve.length; i++) miss += (curve[i] - truth[i]) ** 2;
+  return { curve, miss: miss / curve.length };
+}
+
+/** One value an eigenvector, where the state holds one an eigenspace. */
+export function spread(values, counts) {
+  const all = [];
+  counts.forEach((count, j) => all.push(...Array(count).fill(values[j])));
+  return all;
+}
+
+/** A panel with data and truth in it; draw further curves with its function `line`. */
+export function dataPanel({ x, y, grid, truth }, height) {
+  const domain = extent([grid, x], 0.02);
+  const range = extent([y, truth], 0.1);
+  const view = panel({
+    x: { domain, ticks: ticks(...domain, 5), label: "x" },
+    y: { domain: range, ticks: ticks(...range, 5), label: "Fitted curve" },
+    key: [["dl-data", "data"], ["dl-truth", "truth"]],
+    height,
+  });
+  const { plot, X, Y } = view;
+  const line = (role) => {
+    const path = shape(plot, "path", { class: `dl-line ${role}` });
+    return (curve) => path.setAttribute("d", curve ? linePath(grid, curve, X, Y) : "");
+  };
+  line("dl-truth")(truth);
+  const dots = shape(plot, "g", { class: "dl-data" });
+  const radius = y.length > 60 ? 2.4 : 3.4;
+  y.forEach((value, i) => shape(dots, "circle", { cx: X(x[i]), cy: Y(value), r: radius }));
+  return { ...view, line };
+}
+
+/** 1 and the round numbers up to n that do not crowd it. */
+function indexTicks(n) {
+  const isFree = ({ value }) => Number.isInteger(value) && value - 1 > n / 8;
+  return [{ value: 1, text: "1" }, ...ticks(0, n, 6).filter(isFree)];
+}
+
+/**
+ * A panel for filters over the eigenvectors. bars(role, keep) draws one filter as bars; stairs(role)
+ * returns a function that draws another as an outline, or hides it when it gets null.
+ */
+export function filterPanel({ d, count }, height) {
+  const n = count.reduce((a, b) => a + b, 0);
+  const ends = `${formatNumber(d[0], 2)} … ${formatNumber(d[d.length - 1], 2)}`;
+  const view = panel({
+    x: {
+      domain: [0.4, n + 0.6],
+      ticks: indexTicks(n),
+      label: n === 1 ? "eigenvector" : `eigenvector (eigenvalue ${ends})`,
+    },
+    y: { domain: [0, 1.04], ticks: ticks(0, 1, 4), label: "Filter: share kept" },
+    height,
+  });
+  const { plot, X, Y } = view;
+  const width = n === 1 ? 0.15 : n > 40 ? 1 : 0.72;
+  const path = shape(plot, "path");
+  const bars = (role, keep) => {
+    path.setAttribute("class", `dl-bars ${role}`);
+    path.setAttribute("d", barsPath(spread(keep, count), X, Y, width));
+  };
+  const stairs = (role) => {
+    const edge = shape(plot, "path", { class: `dl-line ${role} dl-stairs` });
+    return (keep) => edge.setAttribute("d", keep ? stairsPath(spread(keep, count), X, Y) : "");
+  };
+  return { ...view, bars, stairs };
+}
+
+/** What a filter panel shows, in words; `first` is the filter of the first fit. */
+export function filterSentence(shown, first, counts) {
+  const kept = spread(shown, counts);
+  const half = (values) => spread(values, counts).filter((value) => value > 0.5).length;
+  const ends = `from ${kept[0].toFixed(2)} to ${kept[kept.length - 1].toFixed(2)}`;
+  return (
+    `Bars: share kept along ${kept.length} eigenvectors, largest eigenvalue first, ${ends}. ` +
+    `More than half is kept along ${half(shown)}; the first fit does so along ${half(first)}.`
+  );
+}
+
 // ------------------------------------------------------------------ controls
 
 /**
  * A slider. `position` maps a value of the model to the slider, `value` back; `show` and `say`
- * write the value for eyes and for ears. Returns { node, set }.
+ * write the value for eyes and for ears. Returns { node, set, limit }; limit(max) moves its end.
  */
 export function slider({ label, min, max, step, position, value, show, say = show, onInput }) {
   const input = element("input", { type: "range", min, max, step });
@@ -192,7 +302,7 @@ export function slider({ label, min, max, step, position, value, show, say = sho
     output.textContent = show(current);
     input.setAttribute("aria-valuetext", say(current));
   };
-  return { node, set };
+  return { node, set, limit: (end) => (input.max = end) };
 }
 
 let choices = 0; // radio buttons of one choice share a name that no other choice on the page has
