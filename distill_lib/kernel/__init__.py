@@ -1,9 +1,9 @@
 """The kernel wing: numpy, scipy and scikit-learn only. Importing it never imports torch.
 
-Data flows one way: `kernels` -> `spectrum` -> `filters` -> `estimators`.
+Data flows one way: `kernels` -> `spectrum` -> `filters` -> `risk`, `constrained`, `estimators`.
 """
 
-from distill_lib.kernel import filters, kernels
+from distill_lib.kernel import constrained, filters, kernels, risk
 from distill_lib.kernel.estimators import SelfDistilledKernelRidge, SelfDistilledKernelRidgeCV
 from distill_lib.kernel.spectrum import Spectrum
 
@@ -11,6 +11,8 @@ __all__ = [
     "SelfDistilledKernelRidge",
     "SelfDistilledKernelRidgeCV",
     "Spectrum",
+    "constrained",
     "filters",
     "kernels",
+    "risk",
 ]

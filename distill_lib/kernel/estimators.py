@@ -153,7 +153,7 @@ class SelfDistilledKernelRidge(_KernelRegressor):
     next round's targets are lost. `Spectrum` has no such loss.
 
     Source: chapters 1 and 3; Mobahi et al. (2020) for ``alpha=0``, with a fixed ridge in place of
-    their tolerance; Borup and Andersen (2021), section 3, for the mix.
+    their tolerance; Borup and Andersen (2021) for the mix.
 
     Examples
     --------

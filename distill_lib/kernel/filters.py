@@ -57,7 +57,7 @@ def ridge(d, lam):
 
     Notes
     -----
-    Source: chapter 2; Mobahi et al. (2020), section 3; Borup and Andersen (2021), section 3.
+    Source: chapter 2; Mobahi et al. (2020); Borup and Andersen (2021).
     """
     d, lam = check.non_negative("d", d), check.positive("lam", lam)
     return d / (d + lam)
@@ -102,8 +102,8 @@ def distilled(d, lam, rounds, alpha=0.0, *, unrestricted=False):
 
     Notes
     -----
-    Source: chapters 3 and 7; Mobahi et al. (2020) for alpha = 0 with a fixed ridge; Borup and
-    Andersen (2021), section 3, for the mix.
+    Source: chapters 2 and 3; Mobahi et al. (2020) for alpha = 0, with a fixed ridge in place of
+    their tolerance; Borup and Andersen (2021) for the mix.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def distilled_limit(d, lam, alpha):
 
     Notes
     -----
-    Source: chapter 7; Borup and Andersen (2021), section 3.
+    Source: chapter 2; Borup and Andersen (2021).
     """
     d, lam = check.non_negative("d", d), check.positive("lam", lam)
     alpha = check.weight("alpha", alpha)
@@ -207,7 +207,7 @@ def gradient_flow(d, time):
 
     Notes
     -----
-    Source: chapters 2 and 9; Ali, Kolter and Tibshirani (2019).
+    Source: chapter 2; Ali, Kolter and Tibshirani (2019).
     """
     d, time = check.non_negative("d", d), check.non_negative("time", time)
     return -np.expm1(-time * d)
@@ -240,7 +240,7 @@ def gradient_descent(d, step, steps):
 
     Notes
     -----
-    Source: chapters 2 and 9; Nagarajan et al. (2023), section 4.
+    Source: chapter 2; Nagarajan et al. (2023).
     """
     d, step = check.non_negative("d", d), check.positive("step", step)
     steps = check.whole("steps", steps, minimum=0)
@@ -280,7 +280,7 @@ def distilled_flow(d, teacher_time, student_time):
 
     Notes
     -----
-    Source: chapters 2 and 10; Nagarajan et al. (2023), section 4.
+    Source: chapter 2; Nagarajan et al. (2023).
     """
     check.non_negative("teacher_time", teacher_time)
     check.non_negative("student_time", student_time)

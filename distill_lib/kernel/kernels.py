@@ -36,7 +36,7 @@ class SplineGreen:
     r"""Green's function of the bending energy on [0, 1].
 
     It is the kernel whose norm is :math:`\|f\|^2 = \int_0^1 f''(x)^2\,dx` on the functions with
-    :math:`f(0) = f(1) = f''(0) = f''(1) = 0`:
+    :math:`f(0) = f(1) = 0`; as a function of either point it also has :math:`f''(0) = f''(1) = 0`:
 
     .. math::
         g(x, x') = \tfrac16\,x_<\,(1 - x_>)\,\bigl(1 - (1-x_>)^2 - x_<^2\bigr)

@@ -49,12 +49,16 @@ def draw(rng, i):
     return Case(d, U, lam, y, truth)
 
 
-def refits(case):
-    """Return y^(0), ..., y^(ROUNDS) by brute force: solve, predict, repeat."""
-    fits, K = [case.y], case.K
-    for _ in range(ROUNDS):
-        dual = np.linalg.solve(K + case.lam * np.eye(len(K)), fits[-1])
-        fits.append(K @ dual)
+def refits(case, *, weight=0.0, growth=1.0, rounds=ROUNDS):
+    """Return y^(0), ..., y^(rounds) by brute force: solve, predict, repeat.
+
+    For mutants: a `weight` on the labels from fit 2 on, a ridge times `growth` after each fit.
+    """
+    fits, K, lam = [case.y], case.K, case.lam
+    for tau in range(rounds):
+        targets = weight * case.y + (1 - weight) * fits[-1] if tau else case.y
+        fits.append(K @ np.linalg.solve(K + lam * np.eye(len(K)), targets))
+        lam *= growth
     return np.array(fits)
 
 
@@ -88,14 +92,16 @@ def claims(case, *, reference=None, always_strict=False):
 
 
 def far_away(case):
-    """The third part: after very many refits the error is ||y||^2, that of predicting nothing."""
-    a = case.d / (case.d + case.lam)
-    S = (case.U * a) @ case.U.T
-    # a.max() ** (2 ** squarings) < exp(-40)
-    squarings = int(np.ceil(np.log2(40 / -np.log(a.max())))) if a.max() > 0 else 1
+    """The third part: after very many refits nothing is left."""
+    K = case.K
+    S = np.linalg.solve(K + case.lam * np.eye(len(K)), K)
+    largest = case.d.max() / (case.d.max() + case.lam)
+    # largest ** (2 ** squarings) < exp(-40)
+    squarings = int(np.ceil(np.log2(40 / -np.log(largest)))) if largest > 0 else 1
     for _ in range(squarings):
         S = S @ S
-    return equal(((S @ case.y - case.y) ** 2).sum(), (case.y**2).sum(), tol=1e-8)
+    left = S @ case.y
+    return equal(left, np.zeros_like(left), tol=1e-8, scale=np.linalg.norm(case.y))
 
 
 def statement(case):
@@ -119,6 +125,16 @@ def strict_without_condition(case):
 def error_falls(case):
     errors = squared(refits(case)[1:] - case.y)
     return at_most(errors[1:], errors[:-1], scale=(case.y**2).sum())
+
+
+def nothing_left_of_a_mix(case):
+    left = refits(case, weight=0.1, rounds=300)[-1]
+    return equal(left, np.zeros_like(left), tol=1e-8, scale=np.linalg.norm(case.y))
+
+
+def closer_copies_with_a_growing_ridge(case):
+    copying = squared(np.diff(refits(case, growth=4.0), axis=0))
+    return at_most(copying[1:], copying[:-1], scale=(case.y**2).sum())
 
 
 def negative_ridge(rng, i):
@@ -151,6 +167,12 @@ RESULT = Result(
         "distance to the previous fit grows": Mutant(statement=copying_gets_worse),
         "training error falls": Mutant(statement=error_falls),
         "strict also when K y = 0": Mutant(statement=strict_without_condition),
+        "nothing is left, with a tenth of the labels in the mix": Mutant(
+            statement=nothing_left_of_a_mix
+        ),
+        "closer copies, with a ridge that grows": Mutant(
+            statement=closer_copies_with_a_growing_ridge
+        ),
         "lam < 0 allowed": Mutant(statement=rises, draw=negative_ridge),
         "K not positive semidefinite": Mutant(statement=rises, draw=indefinite_kernel),
     },
