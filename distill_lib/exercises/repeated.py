@@ -8,41 +8,36 @@ from distill_lib.exercises._registry import exercise, require
 from distill_lib.kernel import filters, risk
 
 
-@exercise("ex-repeated-refits")
-def refits(answer):
-    """Try ``answer(K, y, lam, rounds)`` on a random kernel matrix."""
-    rng = np.random.default_rng(31)
-    A = rng.standard_normal((5, 5))
-    K, y, lam = A @ A.T, rng.standard_normal(5), 0.7
-
-    def fitted(rounds, ridge=lam):
-        values = y
-        for _ in range(rounds):
-            values = K @ np.linalg.solve(K + ridge * np.eye(5), values)
-        return values
-
-    got = np.asarray(answer(K, y, lam, 3), float)
-    require(got.shape == y.shape, f"The fitted values have shape (5,), yours {got.shape}.")
-    require(not np.allclose(got, fitted(4)), "One fit too many: rounds = 1 is the ordinary fit.")
-    require(not np.allclose(got, fitted(2)), "One fit is missing: rounds counts the first fit too.")
-    require(not np.allclose(got, fitted(1)), "Each fit takes the values of the fit before, not y.")
-    require(
-        not np.allclose(got, fitted(1, 3 * lam)),
-        "This is one fit with 3 * lam. Refits are not a larger ridge.",
-    )
-    dual = np.linalg.solve(K + lam * np.eye(5), fitted(2))
-    require(not np.allclose(got, dual), "These are dual coefficients; multiply by K.")
-    require(np.allclose(got, fitted(3)), "The values after three fits are not right.")
-    require(np.allclose(answer(K, y, lam, 1), fitted(1)), "rounds = 1 must be the ordinary fit.")
+def _one_number(value, hint):
+    """Return an answer that must be one number as a float; arrays get the hint."""
+    require(np.size(value) == 1, hint)
+    return float(np.squeeze(value))
 
 
 @exercise("ex-repeated-risk")
-def fixed_design_risk(answer):
-    """Try ``answer(d, theta, sigma, lam, rounds)`` on three directions."""
+def mixed_risk(answer):
+    """Try ``answer(d, theta, sigma, lam, alpha)`` on three directions."""
     d, theta, sigma, lam = np.array([3.0, 1.0, 0.2]), np.array([2.0, -1.0, 0.5]), 0.7, 0.5
-    b = filters.distilled(d, lam, 2)
-    bias, variance = ((1 - b) ** 2 * theta**2).sum(), (sigma**2 * b**2).sum()
-    got = float(answer(d, theta, sigma, lam, 2))
+    alpha, a = 0.3, filters.ridge(d, lam)
+
+    def parts(b):
+        return ((1 - b) ** 2 * theta**2).sum(), (sigma**2 * b**2).sum()
+
+    b = a * (alpha + (1 - alpha) * a)
+    bias, variance = parts(b)
+    got = _one_number(
+        answer(d, theta, sigma, lam, alpha), "Return one number: sum over the directions."
+    )
+    require(
+        not np.isclose(got, sum(parts(a * (1 - alpha + alpha * a)))),
+        "The weights are exchanged: alpha is the weight on the labels.",
+    )
+    require(not np.isclose(got, sum(parts(a))), "This is the teacher's risk.")
+    require(not np.isclose(got, sum(parts(a**2))), "This is alpha = 0: where are the labels?")
+    require(
+        not np.isclose(got, sum(parts(alpha + (1 - alpha) * a))),
+        "This is the risk of the targets; the student still has to fit them.",
+    )
     require(not np.isclose(got, bias), "The variance is missing.")
     require(not np.isclose(got, variance), "The bias is missing.")
     require(
@@ -54,7 +49,22 @@ def fixed_design_risk(answer):
         "The filter multiplies the noise, so its square multiplies the variance.",
     )
     require(not np.isclose(got, (bias + variance) / 3), "Sum over the directions; no mean.")
-    require(np.isclose(got, bias + variance), "The risk of two fits is not right.")
+    require(np.isclose(got, bias + variance), "The risk of the student is not right.")
+
+
+@exercise("ex-repeated-gap")
+def gap(answer):
+    """Try ``answer(a, rounds)``: the condition must fail there, and the next fit must help."""
+    for a, rounds in ((0.5, 1), (0.9, 3), (0.2, 2), (0.7, 5)):
+        got = _one_number(answer(a, rounds), "Return one number, a value of b*.")
+        case = f"At a = {a}, rounds = {rounds} you say b* = {got:.4g}."
+        arithmetic, geometric = (a**rounds + a ** (rounds + 1)) / 2, a ** (rounds + 0.5)
+        require(0 < got < 1, f"{case} But theta^2 / (theta^2 + sigma^2) lies between 0 and 1.")
+        require(got > geometric, f"{case} There the condition holds; it should fail.")
+        require(
+            got < arithmetic,
+            f"{case} There fit {rounds + 1} does not help: the bracket is not positive.",
+        )
 
 
 @exercise("ex-repeated-best-round")
@@ -83,7 +93,10 @@ def smallest_ridge(answer):
     """Try ``answer(d, theta, sigma)``: the ridge from which on no refit can help."""
     d, theta, sigma = np.array([4.0, 1.0, 0.5, 0.0]), np.array([3.0, -0.5, 1.0, 0.3]), 0.6
     ratio = d * sigma**2 / theta**2
-    got = float(answer(d, theta, sigma))
+    got = _one_number(
+        answer(d, theta, sigma),
+        "Return one number: the ridge that is large enough in every direction.",
+    )
     require(not np.isclose(got, ratio.min()), "Every direction must agree: take the largest.")
     require(not np.isclose(got, ratio[0]), "The largest eigenvalue need not decide. Try them all.")
     require(not np.isclose(got, (d * theta**2 / sigma**2).max()), "Signal and noise are exchanged.")
@@ -99,19 +112,29 @@ def smallest_ridge(answer):
 
 @exercise("ex-repeated-limit")
 def limit_filter(answer):
-    """Try ``answer(d, s)`` against very many refits with a very small ridge."""
-    d, s = np.array([5.0, 1.0, 0.2, 0.05]), 0.3
-    got = np.asarray(answer(d, s), float)
+    """Try ``answer(d, d0, b0)`` against very many refits with a very small ridge."""
+    d, d0, b0, many = np.array([5.0, 1.0, 0.2, 0.05]), 0.4, 0.3, 10**7
+    got = np.asarray(answer(d, d0, b0), float)
     require(got.shape == d.shape, f"One filter value an eigenvalue: shape (4,), yours {got.shape}.")
     require(
-        not np.allclose(got, -np.expm1(-s * d)),
-        "That is gradient flow, 1 - exp(-s d). Here large eigenvalues stay, small ones go.",
+        not np.allclose(got, 1 - (1 - b0) ** (d / d0)),
+        "That is gradient flow with the same match. Flow is sharp at the strong end, not here.",
     )
-    require(not np.allclose(got, np.exp(-s * d)), "Large eigenvalues must be kept: it is s / d.")
-    require(not np.allclose(got, filters.ridge(d, s)), "That is one ridge fit, the weakest cut.")
     require(
-        np.allclose(got, filters.distilled(d, s / 10**7, 10**7), rtol=1e-5),
-        "Let tau grow in (1 + s/(tau d))^(-tau).",
+        not np.allclose(got, b0 ** (d / d0)),
+        "Large eigenvalues must be kept, and your filter removes them.",
+    )
+    require(
+        not np.allclose(got, filters.ridge(d, d0 * (1 / b0 - 1))),
+        "That is one ridge fit with this match, the flattest cut.",
+    )
+    require(
+        np.allclose(np.asarray(answer(np.array([d0, d0]), d0, b0), float), b0),
+        "At the eigenvalue d0 the filter must be b0, for every number of fits.",
+    )
+    require(
+        np.allclose(got, filters.distilled(d, d0 * np.expm1(-np.log(b0) / many), many), rtol=1e-5),
+        "Solve the match for the ridge, and take the logarithm of the filter before tau grows.",
     )
 
 

@@ -56,11 +56,13 @@ def fits_that_are_enough(answer):
         (5.0, 4.0, 1.0, 40.0, 1.01),
     )
     for upper, lower, smallest, r0, target in cases:
-        _judge_enough(answer(upper, lower, smallest, r0, target), upper, lower, smallest, r0, target)
+        _judge_enough(
+            answer(upper, lower, smallest, r0, target), upper, lower, smallest, r0, target
+        )
 
 
 def _fits(upper, lower, smallest, r0, target, shift=1.0):
-    """Number of fits after which the bound of the theorem reaches `target`, not rounded."""
+    """Return the number of fits after which the bound reaches `target`, not rounded."""
     gap = smallest / lower - smallest / upper
     return math.log(target) / math.log1p(gap / (r0 - shift + smallest / upper))
 

@@ -111,18 +111,27 @@ class LiveFigure(anywidget.AnyWidget):
         )
 
     def _size(self):
-        """Return what the style sheet needs to keep the place of panels and controls.
+        """Return what the style sheet needs to keep the place of panels, controls and table.
 
-        Heights of panels are in percent of the figure's width, and a panel is 360 wide.
+        Heights of panels are in percent of the width that they share; a panel is 360 wide.
         """
+        tallest = max(self.columns, key=sum)
+        panels = [height for column in self.columns for height in column]
         switches = sum(name in self.switches for name in self.controls)
-        wide = 100 * max(map(sum, self.columns)) / (360 * len(self.columns))
-        narrow = 100 * sum(map(sum, self.columns)) / 360
-        return (
-            f"--sliders:{len(self.controls) - switches};--switches:{switches};"
-            f"--wide:{wide:.1f};--narrow:{narrow:.1f};"
-            f"--stacked:{max(map(len, self.columns)) - 1}"
-        )
+        numbers = {
+            "sliders": len(self.controls) - switches,
+            "switches": switches,
+            "rows": self._rows(),
+            "wide": f"{100 * sum(tallest) / (360 * len(self.columns)):.1f}",
+            "wide-headings": len(tallest),
+            "narrow": f"{100 * sum(panels) / 360:.1f}",
+            "narrow-headings": len(panels),
+        }
+        return ";".join(f"--{name}:{value}" for name, value in numbers.items())
+
+    def _rows(self):
+        """Return for how many rows of the table there is a place."""
+        return 2
 
     def _state_json(self):
         names = (*self.settings, "controls", "alt", "data")
@@ -364,6 +373,9 @@ class SpectralExplorer(_SpectralFigure, module="spectral_explorer"):
 
     def _distilled(self, rounds=None):
         return equal_error.distilled(self._d, self.lam, rounds or self.rounds, self.alpha)
+
+    def _rows(self):
+        return 3 if "procedure" in self.controls or self.procedure != "distilled" else 2
 
     def _filter(self):
         if self.procedure == "distilled":

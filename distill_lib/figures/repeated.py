@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from distill_lib.figures import style
 
@@ -32,13 +33,13 @@ def look_alikes(x, targets, grid, fits, errors):
     fits : sequence of two ndarray, shape (rounds, m)
         Fitted curves of every round.
     errors : sequence of two ndarray, shape (rounds,)
-        Error against the truth of every round.
+        Error against the truth of every round, positive; drawn on one log scale.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    figure, axes = style.axes(2, 2, size=(6.4, 4.6), sharex="row")
+    figure, axes = style.axes(2, 2, size=(6.4, 4.6), sharex="row", sharey="row")
     rounds = np.arange(1, len(errors[0]) + 1)
     for k, name in enumerate("AB"):
         top, bottom = axes[0, k], axes[1, k]
@@ -48,7 +49,7 @@ def look_alikes(x, targets, grid, fits, errors):
         top.annotate(
             f"data set {name}", (0.97, 0.97), xycoords="axes fraction", ha="right", va="top"
         )
-        bottom.plot(rounds, errors[k], color=style.STUDENT, marker="o", markersize=3)
+        bottom.semilogy(rounds, errors[k], color=style.STUDENT, marker="o", markersize=3)
         bottom.plot(1, errors[k][0], "o", color=style.TEACHER, markersize=7)
         best = int(np.argmin(errors[k]))
         beside = {"xytext": (0, -10), "ha": "center"} if best else {"xytext": (10, -2)}
@@ -59,7 +60,9 @@ def look_alikes(x, targets, grid, fits, errors):
         bottom.margins(y=0.22)
     axes[0, 0].set_ylabel("data and fits")
     axes[1, 0].set_ylabel("error against truth")
-    axes[0, 1].sharey(axes[0, 0])
+    axes[1, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[1, 0].yaxis.set_major_formatter(ScalarFormatter())
+    axes[1, 0].yaxis.set_minor_formatter(NullFormatter())
     where = {"xycoords": "axes fraction", "fontsize": 9}
     axes[0, 0].annotate("first fit", (0.04, 0.22), color=style.TEACHER, **where)
     last = f"fit {rounds[-1]} (dashed)"
@@ -127,23 +130,33 @@ def sharper_cut(d, ridge, refits, limit, meeting):
     """
     figure, ax = style.axes()
     ax.semilogx(d, ridge, color=style.ACCENT, linestyle=_RECORD)
-    for (_, curve), color in zip(refits.items(), style.round_colors(len(refits)), strict=True):
+    shades = style.round_colors(len(refits) + 1)[1:]  # without the palest, so that its name reads
+    for curve, color in zip(refits.values(), shades, strict=True):
         ax.semilogx(d, curve, color=color)
     ax.semilogx(d, limit, color=style.TRUTH, linestyle=":")
     ax.axvline(meeting, color=style.NOISE, linewidth=0.8)
-    named = {"one ridge": ridge, **{f"{k} fits": c for k, c in refits.items()}, "limit": limit}
-    colors = [style.ACCENT, *[style.STUDENT] * len(refits), style.TRUTH]
-    heights = np.linspace(0.25, 0.65, len(named))
-    for (name, curve), color, height in zip(named.items(), colors, heights, strict=True):
-        at = int(np.argmin(np.abs(curve - 0.12)))
-        ax.annotate(
-            name, (d[at], curve[at]), xytext=(d[0] * 1.3, height), fontsize=9, color=color,
-            va="center", arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.5},
-        )  # fmt: skip
+    named = {"one ridge": ridge, **{f"{k} fits": c for k, c in refits.items()}}
+    heights = np.linspace(0.25, 0.55, len(named))
+    for (name, curve), color, height in zip(
+        named.items(), [style.ACCENT, *shades], heights, strict=True
+    ):
+        _lead(ax, name, d, curve, color, (d[0] * 1.3, height))
+    # from the other side: there the limit is the first curve that its line meets
+    _lead(ax, "limit", d, limit, style.TRUTH, (0.5 * meeting, 0.05))
     style.label_line(ax, meeting, 0.02, "matched here", color=style.NOISE)
     ax.set_xlabel("eigenvalue d")
     ax.set_ylabel("filter b(d)")
     return figure
+
+
+def _lead(ax, name, d, curve, color, where):
+    """Write a name at `where`, with a thin line to the low end of its curve."""
+    at = int(np.argmin(np.abs(curve - 0.12)))
+    line = {"arrowstyle": "-", "color": color, "linewidth": 0.6}
+    ax.annotate(
+        name, (d[at], curve[at]), xytext=where, fontsize=9, color=color, va="center",
+        arrowprops=line,
+    )  # fmt: skip
 
 
 def bias_variance(rounds, bias, variance, draw=None):

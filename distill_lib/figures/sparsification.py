@@ -69,10 +69,11 @@ def norms_and_bounds(norms, lower, upper, paper):
     figure, ax = style.axes()
     t = np.arange(len(norms))
     ax.axhspan(0, 1, color=style.NOISE, alpha=0.15, linewidth=0)
-    style.label_line(ax, t[-1], 0.5, "collapse", color=style.NOISE, ha="right")
+    style.label_line(ax, t[-1] / 4, 0.5, "collapse", color=style.NOISE)
     ax.plot(t, upper, color=style.ACCENT, linestyle="-.")
     ax.plot(t, lower, color=style.ACCENT, linestyle="--")
-    ax.plot(t, paper, color=style.TEACHER, linestyle=":", marker="s")
+    says = paper >= 0
+    ax.plot(t[says], paper[says], color=style.TEACHER, linestyle=":", marker="s")
     ax.plot(t, norms, color=style.STUDENT, marker="o")
     middle = len(t) // 2
     style.label_line(ax, t[middle], upper[middle], "at most", color=style.ACCENT, va="bottom",
@@ -81,8 +82,8 @@ def norms_and_bounds(norms, lower, upper, paper):
                      va="top", xytext=(-4, -3))  # fmt: skip
     style.label_line(ax, t[middle], norms[middle], "targets", color=style.STUDENT, va="bottom",
                      xytext=(4, 4))  # fmt: skip
-    style.label_line(ax, 0.6, 0.28 * norms[0], "at least,\nwith the\ncondition\nnumber",
-                     color=style.TEACHER, ha="left", xytext=(0, 0))  # fmt: skip
+    style.label_line(ax, t[-1] / 12, 0.28 * norms[0], "at least,\nwith the\ncondition\nnumber",
+                     color=style.TEACHER)  # fmt: skip
     ax.set_xlim(-0.2, t[-1] + 0.3)
     ax.set_ylim(0, 1.06 * norms[0])
     ax.set_xlabel("round")
@@ -108,11 +109,11 @@ def guaranteed_over_actual(kappas, paper, ours):
     ax.loglog(kappas, ours, "o", color=style.STUDENT, markersize=3.5, alpha=0.7)
     ax.axhline(1, color=style.NOISE, linestyle="--", linewidth=1)
     right = kappas.max()
-    style.label_line(ax, right / 30, 1.4 * paper.max(), "with the condition number",
+    style.label_line(ax, right, 2.2 * paper.max(), "guarantee with the condition number",
                      color=style.TEACHER, ha="right", va="top")  # fmt: skip
-    style.label_line(ax, right, 3 * ours.max(), "without it", color=style.STUDENT, ha="right",
-                     va="bottom")  # fmt: skip
-    ax.set_ylim(0.5, 2 * paper.max())
+    style.label_line(ax, right, 0.88, "guarantee without it", color=style.STUDENT, ha="right",
+                     va="top")  # fmt: skip
+    ax.set_ylim(0.55, 2.5 * paper.max())
     ax.set_xlabel("condition number")
     ax.set_ylabel("actual rounds over\nguaranteed rounds")
     return figure
@@ -182,10 +183,11 @@ def index_over_tolerance(tolerances, horizons, limit, cap):
     style.label_line(ax, right, cap, "cap of one fit", color=style.NOISE, va="bottom",
                      xytext=(-2, 2))  # fmt: skip
     ax.set_xlim(2 * right, tolerances.min() / 60)  # smaller tolerances to the right
+    ax.set_xticks([10.0**k for k in range(-12, 1) if 0.99 * tolerances.min() < 10.0**k <= right])
     ax.set_yticks([1, 1.5, 2, 3, 5, 10, 20])
     ax.yaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
-    ax.set_ylim(0.98, 1.3 * np.nanmax(list(horizons.values())))
+    ax.set_ylim(0.9, 1.3 * np.nanmax(list(horizons.values())))
     ax.set_xlabel("tolerance (smaller to the right)")
     ax.set_ylabel("sparsity index")
     return figure
@@ -217,8 +219,8 @@ def two_truths(errors, best, names):
         ax.set_xlabel(f"round\n{name}")
     top = max(row.max() for row in errors)
     axes[0, 0].set_ylim(0, 1.08 * top)
-    style.label_line(axes[0, -1], 0, best[-1], "one fit, tuned", color=style.ACCENT, va="bottom",
-                     xytext=(0, 3))  # fmt: skip
+    style.label_line(axes[0, -1], len(errors[-1]) - 1, best[-1], "one fit, tuned", ha="right",
+                     color=style.ACCENT, va="bottom", xytext=(0, 3))  # fmt: skip
     style.label_line(axes[0, 0], 0, errors[0][0], "one fit", color=style.TEACHER, va="bottom",
                      xytext=(4, 5))  # fmt: skip
     axes[0, 0].set_ylabel("mean squared error\nagainst the truth")

@@ -6,16 +6,18 @@ import pytest
 from distill_lib.exercises import Unfilled, WrongAnswer, check
 
 
-def refits(K, y, lam, rounds):
-    values = y
-    for _ in range(rounds):
-        values = K @ np.linalg.solve(K + lam * np.eye(len(K)), values)
-    return values
+def risk(d, theta, sigma, lam, alpha):
+    a = d / (d + lam)
+    return risk_of(a * (alpha + (1 - alpha) * a), theta, sigma)
 
 
-def risk(d, theta, sigma, lam, rounds):
-    b = (d / (d + lam)) ** rounds
+def risk_of(b, theta, sigma):
     return ((1 - b) ** 2 * theta**2 + sigma**2 * b**2).sum()
+
+
+def between(a, rounds, share=0.5):
+    """Between the geometric mean (share 0) and the arithmetic mean (share 1)."""
+    return share * (a**rounds + a ** (rounds + 1)) / 2 + (1 - share) * a ** (rounds + 0.5)
 
 
 def best_round(d, lam, theta, sigma):
@@ -28,65 +30,49 @@ def turn(d, lam, theta, sigma):
     return np.log1p(sigma**2 / theta**2) / np.log1p(lam / d)
 
 
-def filtered(d, lam, rounds, power):
-    return (d / (d + lam)) ** (power * rounds)
-
-
 RIGHT = {
-    "ex-repeated-refits": refits,
     "ex-repeated-risk": risk,
+    "ex-repeated-gap": between,
     "ex-repeated-best-round": best_round,
     "ex-repeated-smallest-ridge": lambda d, theta, sigma: (sigma**2 * d / theta**2).max(),
-    "ex-repeated-limit": lambda d, s: np.exp(-s / d),
+    "ex-repeated-limit": lambda d, d0, b0: b0 ** (d0 / d),
     "ex-repeated-matched-truth": lambda d, lam, sigma, rounds: (
         -sigma / np.sqrt((1 + lam / d) ** rounds - 1)
     ),
 }
 
 WRONG = [
-    ("ex-repeated-refits", lambda K, y, lam, rounds: refits(K, y, lam, rounds + 1), "too many"),
-    ("ex-repeated-refits", lambda K, y, lam, rounds: refits(K, y, lam, rounds - 1), "missing"),
-    ("ex-repeated-refits", lambda K, y, lam, rounds: refits(K, y, lam, 1), "not y"),
-    ("ex-repeated-refits", lambda K, y, lam, rounds: refits(K, y, 3 * lam, 1), "larger ridge"),
-    (
-        "ex-repeated-refits",
-        lambda K, y, lam, rounds: np.linalg.solve(K, refits(K, y, lam, rounds)),
-        "dual",
-    ),
-    ("ex-repeated-refits", lambda K, y, lam, rounds: 2 * y, "not right"),
-    ("ex-repeated-refits", lambda K, y, lam, rounds: refits(K, y, lam, 3)[:, None], "shape"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, t, s, lam, 1 - alpha), "exchanged"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, t, s, lam, 1), "the teacher's"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, t, s, lam, 0), "alpha = 0"),
     (
         "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: risk(d, theta, 0, lam, rounds),
+        lambda d, t, s, lam, alpha: risk_of(alpha + (1 - alpha) * d / (d + lam), t, s),
+        "still has to fit",
+    ),
+    (
+        "ex-repeated-risk",
+        lambda d, t, s, lam, alpha: risk(d, t, 0, lam, alpha),
         "variance is missing",
     ),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, 0, s, lam, alpha), "bias is missing"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, t, s**0.5, lam, alpha), "squared"),
     (
         "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: risk(d, 0 * theta, sigma, lam, rounds),
-        "bias is missing",
-    ),
-    (
-        "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: risk(d, theta, np.sqrt(sigma), lam, rounds),
-        "squared",
-    ),
-    (
-        "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: (
-            risk(d, theta, 0, lam, rounds) + sigma**2 * filtered(d, lam, rounds, 1).sum()
+        lambda d, t, s, lam, alpha: (
+            risk(d, t, 0, lam, alpha)
+            + (s**2 * d / (d + lam) * (alpha + (1 - alpha) * d / (d + lam))).sum()
         ),
         "multiplies the noise",
     ),
-    (
-        "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: risk(d, theta, sigma, lam, rounds) / 3,
-        "no mean",
-    ),
-    (
-        "ex-repeated-risk",
-        lambda d, theta, sigma, lam, rounds: risk(d, theta, sigma, lam, 1),
-        "two fits",
-    ),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: risk(d, t, s, lam, alpha) / 3, "no mean"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: 1.0, "of the student"),
+    ("ex-repeated-risk", lambda d, t, s, lam, alpha: d, "one number"),
+    ("ex-repeated-gap", lambda a, rounds: between(a, rounds, 0), "condition holds"),
+    ("ex-repeated-gap", lambda a, rounds: between(a, rounds, 1), "not positive"),
+    ("ex-repeated-gap", lambda a, rounds: between(a, rounds - 1), "does not help"),
+    ("ex-repeated-gap", lambda a, rounds: 1 / between(a, rounds), "between 0 and 1"),
+    ("ex-repeated-gap", lambda a, rounds: np.array([a, a]), "one number"),
     ("ex-repeated-best-round", turn, "whole number"),
     ("ex-repeated-best-round", lambda *x: int(np.floor(turn(*x))), "at least one"),
     ("ex-repeated-best-round", lambda *x: max(1, int(np.floor(turn(*x)))), "both neighbours"),
@@ -96,11 +82,13 @@ WRONG = [
     ("ex-repeated-smallest-ridge", lambda d, t, s: (d * t**2 / s**2).max(), "exchanged"),
     ("ex-repeated-smallest-ridge", lambda d, t, s: (d * s / abs(t)).max(), "variances"),
     ("ex-repeated-smallest-ridge", lambda d, t, s: 1.0, "Solve"),
-    ("ex-repeated-limit", lambda d, s: 1 - np.exp(-s * d), "gradient flow"),
-    ("ex-repeated-limit", lambda d, s: np.exp(-s * d), "s / d"),
-    ("ex-repeated-limit", lambda d, s: d / (d + s), "one ridge"),
-    ("ex-repeated-limit", lambda d, s: 0 * d, "tau grow"),
-    ("ex-repeated-limit", lambda d, s: 0.0, "shape"),
+    ("ex-repeated-smallest-ridge", lambda d, t, s: d * s**2 / t**2, "one number"),
+    ("ex-repeated-limit", lambda d, d0, b0: 1 - (1 - b0) ** (d / d0), "gradient flow"),
+    ("ex-repeated-limit", lambda d, d0, b0: b0 ** (d / d0), "removes them"),
+    ("ex-repeated-limit", lambda d, d0, b0: d / (d + d0 * (1 - b0) / b0), "one ridge"),
+    ("ex-repeated-limit", lambda d, d0, b0: np.exp(-d0 / d), "must be b0"),
+    ("ex-repeated-limit", lambda d, d0, b0: b0 + 0 * d, "logarithm"),
+    ("ex-repeated-limit", lambda d, d0, b0: 0.0, "shape"),
     (
         "ex-repeated-matched-truth",
         lambda d, lam, sigma, rounds: sigma * np.sqrt(d / lam),

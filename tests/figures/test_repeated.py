@@ -41,6 +41,8 @@ def test_look_alikes_draws_data_both_fits_and_every_error():
     assert "best: fit 2" in texts(figure.axes[2])
     assert "best: fit 1" in texts(figure.axes[3])
     assert {"first fit", "fit 4 (dashed)"} <= set(texts(figure.axes[0]))
+    assert figure.axes[2].get_yscale() == "log"
+    assert figure.axes[2].get_ylim() == figure.axes[3].get_ylim()
 
 
 def test_ratio_growth_draws_each_ratio_and_the_cap_on_a_log_axis():
@@ -63,6 +65,16 @@ def test_sharper_cut_draws_all_filters_and_the_match():
         assert draws(ax, d, curve)
     assert {"one ridge", "2 fits", "8 fits", "limit", "matched here"} <= set(texts(ax))
     assert any(np.allclose(line.get_xdata(), 0.7) for line in ax.lines)
+
+
+def test_sharper_cut_names_each_curve_in_its_colour():
+    d = np.logspace(-2, 2, 50)
+    refits = {2: d / (d + 2), 8: d / (d + 3)}
+    (ax,) = repeated.sharper_cut(d, d / (d + 1), refits, np.exp(-1 / d), meeting=0.7).axes
+    colors = {text.get_text(): mpl.colors.to_hex(text.get_color()) for text in ax.texts}
+    for name, curve in (("2 fits", refits[2]), ("8 fits", refits[8]), ("limit", np.exp(-1 / d))):
+        (line,) = (q for q in ax.lines if np.array_equal(q.get_ydata(), curve))
+        assert colors[name] == mpl.colors.to_hex(line.get_color())
 
 
 @pytest.mark.parametrize("with_draw", [True, False])

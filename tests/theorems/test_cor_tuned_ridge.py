@@ -6,14 +6,17 @@ import numpy as np
 
 from distill_lib.kernel import risk
 from tests.theorems import refits
-from tests.theorems.ledger import Mutant, Result, less
+from tests.theorems.ledger import Mutant, Result, both, equal, less
 
 
 class Instance(NamedTuple):
     d: np.ndarray
     teacher: float  # risk of the teacher
     student: float  # risk of the student
-    best: float  # the tuned ridge
+    best: float  # the tuned ridge, in units of the largest eigenvalue
+    xi: float  # 1 - alpha, the weight on the teacher
+    a: np.ndarray  # filter of the teacher
+    power: np.ndarray  # theta^2 + sigma^2
 
 
 def dense_risk(M, truth, sigma):
@@ -32,20 +35,30 @@ def draw(rng, i, *, detune=1.0, student=1.0, pure=False):
     S, again = (np.linalg.solve(K + f * best * np.eye(n), K) for f in (detune, detune * student))
     mixed = again @ ((1 - xi) * np.eye(n) + xi * S)
     return Instance(
-        d, dense_risk(S, Q @ theta, sigma), dense_risk(mixed, Q @ theta, sigma), best / d.max()
+        d=d,
+        teacher=dense_risk(S, Q @ theta, sigma),
+        student=dense_risk(mixed, Q @ theta, sigma),
+        best=best / d.max(),
+        xi=xi,
+        a=d / (d + detune * best),
+        power=theta**2 + sigma**2,
     )
 
 
-def check(x, *, sign=1):
+def check(x, *, sign=1, exponent=2, slope=lambda a: a * (1 - a)):
     if not 1e-6 < x.best < 1e6:
         return None  # hardly any shrinkage, or nothing but noise: no turning point in reach
-    return less(0.0, sign * (x.student / x.teacher - 1), scale=1.0)
+    V = (slope(x.a) ** 2 * x.power).sum()
+    return both(
+        less(0.0, sign * (x.student / x.teacher - 1), scale=1.0),
+        equal(x.student, x.teacher + x.xi**exponent * V, tol=1e-6, scale=x.teacher),
+    )
 
 
 RESULT = Result(
     label="cor-tuned-ridge",
     assumptions=(
-        "the model of the risk formula: fixed inputs, uncorrelated noise of variance sigma^2",
+        "the model of the risk formula: fixed inputs, uncorrelated noise of variance sigma^2 > 0",
         "R'(lam) = 0 for the ridge of teacher and student, and R(lam) > 0",
         "any weight 1 - alpha != 0 on the teacher",
         "K not 0",
@@ -55,6 +68,10 @@ RESULT = Result(
     instances=400,
     mutants={
         "the student is better": Mutant(lambda x: check(x, sign=-1)),
+        "xi in place of xi^2": Mutant(lambda x: check(x, exponent=1)),
+        "a (1 - a) in place of its square": Mutant(
+            lambda x: check(x, slope=lambda a: np.sqrt(a * (1 - a)))
+        ),
         "a ridge three times too small": Mutant(
             draw=lambda r, i: draw(r, i, detune=1 / 3, pure=True)
         ),

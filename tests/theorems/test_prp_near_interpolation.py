@@ -1,11 +1,11 @@
 """The bound on the sparsity index at the guaranteed rounds: it grows as the tolerance falls."""
 
+import itertools
 import math
 
 import numpy as np
 
 from distill_lib.kernel import constrained
-from tests.theorems import collapsing_paths as paths
 from tests.theorems.ledger import Mutant, Result, at_most, both, equal, less
 from tests.theorems.refits import mp
 from tests.theorems.test_thm_sparsification import draw
@@ -17,9 +17,7 @@ def log_bound(d, r0, exponent):
     """Logarithm of min_k ((x + p_k+1) / (x + p_k))^exponent with x = r0 - 1, 120 digits."""
     x = mp.mpf(r0) - 1
     p = [mp.mpf(float(d[-1])) / mp.mpf(float(v)) for v in d]
-    return min(
-        mp.mpf(exponent(x)) * mp.log((x + q) / (x + s)) for s, q in zip(p, p[1:], strict=False)
-    )
+    return exponent(x) * min(mp.log((x + s) / (x + q)) for q, s in itertools.pairwise(p))
 
 
 def log_index(x, t):
@@ -31,31 +29,38 @@ def ceiling(value):
     return max(math.ceil(value * (1 - ROUNDING)), 1)
 
 
+def limit_exponent(d):
+    """The smallest difference p_k+1 - p_k, 120 digits."""
+    p = [mp.mpf(float(d[-1])) / mp.mpf(float(v)) for v in d]
+    return min(s - q for q, s in itertools.pairwise(p))
+
+
+def by_library(d, r0, bounds, gap, kappa):
+    """The four numbers of the library against ours, as logarithms."""
+    found = [*constrained.near_interpolation_bound(d, r0), *constrained.near_interpolation_limit(d)]
+    return equal(np.log(found), [float(v) for v in (*bounds, gap / kappa, gap)], tol=1e-9, scale=1)
+
+
 def claims(x, *, whole=ceiling, short=None, limit=None):
-    d, r0, kappa = x.d, x.r[0], mp.mpf(float(x.d[0])) / mp.mpf(float(x.d[-1]))
     if log_index(x, 1) <= 0:  # a repeated eigenvalue: the index is 1 and so is the bound
         return None
-    short, limit = short or (lambda v: v / kappa), limit or 1 / kappa
+    d, r0, kappa = x.d, x.r[0], mp.mpf(float(x.d[0])) / mp.mpf(float(x.d[-1]))
     at = (whole((r0 - 1) / x.kappa), whole(r0 - 1))
     if min(at) < 1:
         return None
-    found = [log_index(x, t) for t in at]
-    bounds = [log_bound(d, r0, short), log_bound(d, r0, lambda v: v)]
-    gap = min(mp.mpf(float(d[-1])) / mp.mpf(float(b)) - mp.mpf(float(d[-1])) / mp.mpf(float(a))
-              for a, b in zip(d, d[1:], strict=False))  # fmt: skip
-    growing = [log_bound(d, 1 + (r0 - 1) * s, short) for s in (1, 2, 10, 1000)]
-    far = log_bound(d, 1e30, short)
-    return both(
-        at_most([float(b / mp.mpf(f)) for b, f in zip(bounds, found, strict=True)], 1, tol=1e-8,
-                scale=1),
-        less(0, [float(mp.sign(b - a)) for a, b in zip(growing, growing[1:], strict=False)],
-             scale=1),
-        equal(float(far / (gap * limit)), 1.0, tol=1e-12),
-        equal(np.log(constrained.near_interpolation_bound(d, r0)), [float(b) for b in bounds],
-              tol=1e-9, scale=1.0),
-        equal(np.log(constrained.near_interpolation_limit(d)),
-              [float(gap * limit), float(gap)], tol=1e-9, scale=1.0),
-    )  # fmt: skip
+    exponent = short or (lambda v: v / kappa)
+    bounds = [log_bound(d, r0, exponent), log_bound(d, r0, lambda v: v)]
+    shares = [float(b / mp.mpf(log_index(x, t))) for b, t in zip(bounds, at, strict=True)]
+    growing = [log_bound(d, 1 + (r0 - 1) * s, exponent) for s in (1, 2, 10, 1000)]
+    gap, far = limit_exponent(d), log_bound(d, 1e30, exponent)
+    parts = [
+        at_most(shares, 1, tol=1e-8, scale=1),
+        less(0, [float(mp.sign(b - a)) for a, b in itertools.pairwise(growing)], scale=1),
+        equal(float(far / (gap * (limit or 1 / kappa))), 1.0, tol=1e-12),
+    ]
+    if not short:
+        parts.append(by_library(d, r0, bounds, gap, kappa))
+    return both(*parts)
 
 
 def index_tends_to_the_limit(x):

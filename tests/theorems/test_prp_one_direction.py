@@ -39,10 +39,15 @@ def two_directions(rng, i):
     return x._replace(a=np.r_[x.a, x.a**7], theta=np.r_[x.theta, x.theta])
 
 
-def check(x, *, target=lambda theta2, sigma2: theta2 / (theta2 + sigma2), integer=None):
+def check(
+    x, *, target=lambda theta2, sigma2: theta2 / (theta2 + sigma2), integer=None, over=mp.log1p
+):
     main = int(np.argmax(np.abs(x.theta)))
     level = target(mp.mpf(x.theta[main]) ** 2, mp.mpf(x.sigma) ** 2)
     best = mp.log(level) / mp.log(mp.mpf(x.a[main]))
+    noise_over_signal = (mp.mpf(x.sigma) / mp.mpf(x.theta[main])) ** 2
+    ridge_over_eigenvalue = 1 / mp.mpf(x.a[main]) - 1
+    second_form = mp.log1p(noise_over_signal) / over(ridge_over_eigenvalue)
     curve = [risk(x, best * factor) for factor in AROUND]
     turn = AROUND.index(1)
     steps = [float((after - before) / curve[turn]) for before, after in pairwise(curve)]
@@ -54,6 +59,7 @@ def check(x, *, target=lambda theta2, sigma2: theta2 / (theta2 + sigma2), intege
     return both(
         less(np.array(steps[:turn]), 0.0, scale=1.0),
         less(0.0, np.array(steps[turn:]), scale=1.0),
+        equal(float(second_form / best), 1.0),
         equal(float(min(abs(found - tau) for tau in allowed)), 0.0),
     )
 
@@ -73,6 +79,7 @@ RESULT = Result(
         "noise and signal exchanged": Mutant(
             lambda x: check(x, target=lambda t2, s2: s2 / (t2 + s2))
         ),
+        "lam / d in place of log(1 + lam / d)": Mutant(lambda x: check(x, over=lambda u: u)),
         "always round down": Mutant(
             lambda x: check(x, integer=lambda best: max(1, int(mp.floor(best))))
         ),

@@ -30,6 +30,7 @@ def draw(rng, i):
         turn = rng.uniform(0.6, 5.5) + rng.uniform(0, 0.1, len(d))
         with np.errstate(divide="ignore"):
             theta = sigma / np.sqrt(np.expm1(turn * np.log1p(lam / d)))
+    theta[rng.random(len(d)) < 0.2] = 0.0  # noise only: such a direction always gains
     values = refits.risks(rng, d, theta, sigma, [lam] * (len(ROUNDS) + 1))
     gain = np.array([float(now - then) for now, then in pairwise(values)])
     return Instance(d, theta, sigma, lam, gain, float(values[0]))

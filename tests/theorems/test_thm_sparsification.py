@@ -27,7 +27,9 @@ def library(x, t):
 
 def claims(x, *, more=0, times=1.0, **wrong):
     found = paths.log_ratios(x.log_b)
-    if not found.size or (found <= 0).any():  # a repeated eigenvalue: no pair with d_k > d_j to speak of
+    if (
+        not found.size or (found <= 0).any()
+    ):  # a repeated eigenvalue: no pair with d_k > d_j to speak of
         return None
     t = np.arange(1, x.rounds + 1)[:, None]
     bound = (t + more) * times * logs_of_bound(x, **wrong)
