@@ -62,12 +62,12 @@ def _spline_eigenvalues(answer):
         )
         require(
             not np.allclose(got * N, expected, rtol=1e-6),
-            "A factor N is missing: K is not divided by the number of points.",
+            "You are off by the factor N: the sine vector has squared length N / 2, not 1 / 2.",
         )
         series = N / (np.arange(1, N) * np.pi) ** 4
         require(
             not (N > 2 and np.allclose(got, series, rtol=1e-6)),
-            "This is wave m alone. The waves 2 N k + m and 2 N k - m look the same at the points "
+            "This is sine m alone. The sines 2 N k + m and 2 N k - m look the same at the points "
             "and add to it.",
         )
         ratio = got / expected

@@ -8,6 +8,8 @@ from distill_lib.figures import style
 
 __all__ = ["bent_beams", "filter_curves", "sampled_waves", "volume_knobs"]
 
+# Flow, its student and descent stand side by side in one figure, so each has its own colour.
+_TIMED = (style.ACCENT, "#8E4585", "#555555")
 _LINES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 
 
@@ -124,7 +126,8 @@ def sampled_waves(x, vectors, grid, waves, eigenvalues):
 def _families(names):
     """Colour and line style of each filter, by the family that its name belongs to.
 
-    Ridge is the teacher's blue, refits are the student's ramp, whatever runs in time is the accent.
+    Ridge is the teacher's blue, refits are the student's ramp; of what runs in time the first is
+    the accent.
     """
     refits = [name for name in names if "fits" in name]
     timed = [name for name in names if name not in refits and name != "ridge"]
@@ -132,8 +135,8 @@ def _families(names):
     ramp = style.round_colors(len(refits) + 1)[1:]  # the first colour is too pale for one line
     for name, color, line in zip(refits, ramp, _LINES[1:], strict=False):
         families[name] = color, line
-    for name, line in zip(timed, _LINES, strict=False):
-        families[name] = style.ACCENT, line
+    for name, color, line in zip(timed, _TIMED, ("-", "--", ":"), strict=False):
+        families[name] = color, line
     return families
 
 
@@ -145,9 +148,10 @@ def filter_curves(ratio, curves, places):
     ratio : ndarray, shape (m,)
         Eigenvalue in units of the one at which every filter is 1/2.
     curves : dict of str to ndarray, shape (m,)
-        Name -> filter values; NaN where the procedure is unstable.
-    places : dict of str to tuple
-        Name -> (panel, ratio, value, alignment): where the name is written, panel 0 or 1.
+        Name -> filter values; NaN where the procedure is unstable. At most three of them are
+        neither "ridge" nor fits.
+    places : list of tuple
+        (name, panel, ratio, value, alignment): where the name is written, panel 0 or 1.
 
     Returns
     -------
@@ -171,7 +175,7 @@ def filter_curves(ratio, curves, places):
     axes[1].set_yticks([1e-4, 1e-2, 0.5, 0.99, 0.9999], ["0.0001", "0.01", "0.5", "0.99", "0.9999"])
     axes[1].minorticks_off()
     axes[1].set_ylabel("the same, log-odds axis")
-    for name, (panel, at, value, align) in places.items():
+    for name, panel, at, value, align in places:
         style.label_line(
             axes[panel], at, value, name, color=families[name][0], ha=align, xytext=(0, 0)
         )

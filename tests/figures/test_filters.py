@@ -72,19 +72,23 @@ def test_filter_curves_draws_every_filter_twice_in_the_colour_of_its_family():
         "flow": -np.expm1(-ratio),
         "descent": np.where(ratio < 10, ratio / 10, np.nan),
     }
-    places = {"ridge": (1, 0.1, 0.1, "left"), "flow": (0, 1, 0.9, "right")}
+    places = [
+        ("ridge", 1, 0.1, 0.1, "left"),
+        ("flow", 0, 1, 0.9, "right"),
+        ("flow", 1, 1, 0.9, "right"),
+    ]
     left, right = filters.filter_curves(ratio, curves, places).axes
     for ax in (left, right):
         for (name, b), line in zip(curves.items(), ax.lines, strict=False):
             np.testing.assert_array_equal(line.get_xydata(), np.column_stack([ratio, b]))
             if name == "ridge":
                 assert to_rgba(line.get_color()) == to_rgba(style.TEACHER)
-            if name in ("flow", "descent"):
+            if name == "flow":
                 assert to_rgba(line.get_color()) == to_rgba(style.ACCENT)
-        used = {(to_rgba(line.get_color()), line.get_linestyle()) for line in ax.lines[:5]}
-        assert len(used) == 5
+        assert len({to_rgba(line.get_color()) for line in ax.lines[:5]}) == 5
+        assert len({(line.get_linestyle(), line.get_color()) for line in ax.lines[:5]}) == 5
     assert texts(left) == ["flow"]
-    assert texts(right) == ["ridge"]
+    assert texts(right) == ["ridge", "flow"]
     assert right.get_yscale() == "logit"
 
 

@@ -1,8 +1,8 @@
 """Populations of finitely many points, so small that every sample and every sign can be tried.
 
 The functions are f(x) = c s(x) with a number c: the space of the kernel s(x) s(x'), in which f has
-norm |c|. The loss is min(|f(x) - y|, M), which is 1-Lipschitz in the prediction. For fixed signs
-every mean of losses is piecewise linear in c, so its supremum lies at a break point.
+norm |c|. The loss is min(rho |f(x) - y|, M), which is rho-Lipschitz in the prediction. For fixed
+signs every mean of losses is piecewise linear in c, so its supremum lies at a break point.
 """
 
 import functools
@@ -18,16 +18,18 @@ class Population(NamedTuple):
     s: np.ndarray  # (m,), the feature
     y: np.ndarray  # (m,), the labels
     M: float
+    rho: float = 1.0
 
     def losses(self, c):
         """Loss of the function c s at every point, shape (len(c), m)."""
-        return np.minimum(np.abs(np.outer(c, self.s) - self.y), self.M)
+        return np.minimum(self.rho * np.abs(np.outer(c, self.s) - self.y), self.M)
 
     def breaks(self):
         """All c at which some loss has a kink."""
         use = self.s != 0
         s, y = self.s[use], self.y[use]
-        return np.concatenate([[0.0], y / s, (y - self.M) / s, (y + self.M) / s])
+        cut = self.M / self.rho
+        return np.concatenate([[0.0], y / s, (y - cut) / s, (y + cut) / s])
 
     def ball(self, beta):
         """Break points of the ball of radius beta, its ends included."""

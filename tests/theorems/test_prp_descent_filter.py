@@ -9,6 +9,7 @@ from tests.theorems import spectral_problems as problems
 from tests.theorems.ledger import Mutant, Result, Verdict, both, equal
 
 FAR = 400  # steps after which the error of a stable descent is well below its start
+LONG = 2000  # steps after which all directions have converged if d varies by a factor of ten
 
 
 class Case(NamedTuple):
@@ -63,9 +64,19 @@ def stable_below(case, edge):
     return Verdict(bool((left < 0.5) == (case.speed < edge - 1e-9)), np.inf, 0.0)
 
 
+def converges(case, to=1.0):
+    """A stable descent fits every component with d > 0 and leaves the others at zero."""
+    p = case.problem
+    positive = p.d[p.d > 0]
+    if case.speed >= 1.99 or positive.max() > 10 * positive.min():
+        return Verdict(True, np.inf, 0.0)  # unstable, or too slow to see the end
+    expected = p.U @ (np.where(p.d > 0, to, 0.0) * (p.U.T @ p.y))
+    return equal(descend(case, LONG), expected, tol=1e-8, scale=np.abs(p.y).max())
+
+
 def statement(case):
     stable = stable_below(case, 2.0)
-    return stable and both(closed_form(case), library(case), stable)
+    return stable and both(closed_form(case), library(case), stable, converges(case))
 
 
 RESULT = Result(
@@ -87,6 +98,7 @@ RESULT = Result(
         "steps = time (exponential)": Mutant(
             statement=lambda case: closed_form(case, lambda x, m: -np.expm1(-m * x))
         ),
+        "converges to half of the labels": Mutant(statement=lambda case: converges(case, 0.5)),
         "stable only below 1": Mutant(statement=lambda case: stable_below(case, 1.0)),
         "stable up to and including 2": Mutant(statement=lambda case: stable_below(case, 2.05)),
     },

@@ -41,10 +41,10 @@ def filtered(p, b):
     return s.apply(b(s.eigenvalues / (s.eigenvalues + p.lam), s.eigenvalues), p.y)
 
 
-def recursion(case):
+def recursion(case, order=1):
     def b(a, d):
         current = np.ones_like(a)
-        for weight in case.weights:
+        for weight in case.weights[::order]:
             current = a * (weight + (1 - weight) * current)
         return current
 
@@ -104,6 +104,7 @@ RESULT = Result(
     draw=draw,
     statement=statement,
     mutants={
+        "weights in reverse order": Mutant(statement=lambda case: recursion(case, order=-1)),
         "one round too few": Mutant(statement=lambda case: closed_form(case, shift=-1)),
         "one round too many": Mutant(statement=lambda case: closed_form(case, shift=1)),
         "alpha and 1 - alpha swapped": Mutant(statement=lambda case: closed_form(case, swap=True)),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from distill_lib.kernel import Spectrum, constrained, filters
-from tests.theorems.ledger import Mutant, Result, both, less
+from tests.theorems.ledger import Mutant, Result, both, equal, less
 
 
 class Instance(NamedTuple):
@@ -54,6 +54,16 @@ def descent_ratios(x):
     return -np.diff(np.log(b), axis=1)
 
 
+def limits(x, ends=(0.0, 1.0)):
+    """Shares of the cap for a ridge that tends to zero and to infinity, and for one step."""
+    lam = np.array([1e-9 * x.d[-1], 1e9 * x.d[0]])
+    b = np.vstack([filters.ridge(x.d, v) for v in lam] + [x.d * 0.9 / x.d[0]])
+    b[2] = filters.gradient_descent(x.d, 0.9 / x.d[0], 1)
+    shares = -np.diff(np.log(b), axis=1) / x.log_gaps
+    wanted = np.array([*ends, 1.0])[:, None] * np.ones(len(x.d) - 1)
+    return equal(shares, wanted, tol=1e-6)
+
+
 def capped(ratios, x, cap=None):
     """Every ratio lies below that of the eigenvalues; differences near rounding are no case."""
     room = (x.log_gaps if cap is None else cap) - ratios
@@ -76,9 +86,10 @@ def claims(x, *, power=1, order=slice(None), cap=None):
         rising(flow_ratios(x)),
         capped(descent_ratios(x), x, cap),
         less(0, np.diff(ridges(x))),
+        limits(x),
     ]
     parts = [part for part in parts if part is not None]
-    return both(*parts) if len(parts) > 2 else None
+    return both(*parts) if len(parts) > 3 else None
 
 
 def two_flows(x):

@@ -88,6 +88,9 @@ RESULT = Result(
         "the empirical error falls": Mutant(
             lambda x: claims(x, grows=lambda x, b: -empirical(x, b))
         ),
+        "targets in the null space": Mutant(
+            lambda x: claims(x._replace(z=np.where(x.d > 0, 0.0, x.z)))
+        ),
         "variance b (1 - b) instead of the error": Mutant(
             lambda x: claims(x, grows=lambda x, b: sum(v * (1 - v) for v in b))
         ),

@@ -74,9 +74,20 @@ def claims(x, matrix=None, lam=None):
     )
 
 
+def on_training_points(x):
+    """K-dagger = U diag(d-dagger) U^T, with the eigenvalues from the filter of repeated fits."""
+    b = 1 / product(x)
+    return (x.problem.U * (x.ridges[0] * b / (1 - b))) @ x.problem.U.T
+
+
 def statement(x):
     first = library(x, x.points, x.ridges[:1])
-    return both(claims(x), equal(first, x.points @ x.points.T, tol=1e-9))
+    n = len(x.problem.y)
+    return both(
+        claims(x),
+        equal(first, x.points @ x.points.T, tol=1e-9),
+        equal(library(x, x.points)[:n, :n], on_training_points(x), scale=x.problem.d.max()),
+    )
 
 
 def no_residual(x):

@@ -11,7 +11,7 @@ from tests.theorems.ledger import Mutant, Result, both, equal
 
 class Case(NamedTuple):
     problem: problems.Problem
-    loss: str  # "square", "joint" or "logistic"
+    loss: str  # "square", "joint" or "logistic"; see also `jump`
     penalty: np.ndarray  # (p, p): identity, unless a mutant changes it
     competitor: np.ndarray  # (p,)
 
@@ -74,14 +74,27 @@ def lies_in_span(case, w=None):
     return equal(inside(case, w), w, tol=1e-9, scale=np.abs(w).max() + 1e-3)
 
 
+def jump(case, w):
+    """Objective with a loss that is not continuous: the number of wrong signs.
+
+    Values that are zero up to rounding count as positive, so that rounding does not decide.
+    """
+    p = case.problem
+    wrong = (p.features @ w > -1e-9) != (p.y > 0)
+    return wrong.sum() + p.lam / 2 * w @ w
+
+
 def pythagoras(case):
     """For any w: same training values, and the objective drops by lam/2 ||w_outside||^2."""
     p, w = case.problem, case.competitor
     projected = inside(case, w)
-    drop = objective(case, w) - objective(case, projected)
+    outside = p.lam / 2 * ((w - projected) ** 2).sum()
     return both(
         equal(p.features @ w, p.features @ projected, scale=1.0),
-        equal(drop, p.lam / 2 * ((w - projected) ** 2).sum(), scale=objective(case, w)),
+        *(
+            equal(J(case, w) - J(case, projected), outside, scale=J(case, w))
+            for J in (objective, jump)
+        ),
     )
 
 
@@ -104,9 +117,12 @@ def value_elsewhere(case):
 
 
 def no_ridge(case):
-    """With lam = 0 there are minimisers outside the span: add what no training point sees."""
+    """With lam = 0 a least-squares fit stays a minimiser if you add what no point sees."""
+    p = case.problem
     outside = case.competitor - inside(case, case.competitor)
-    return lies_in_span(case, minimiser(case) + outside)
+    w = np.linalg.lstsq(p.features, p.y, rcond=1e-10)[0] + outside
+    gradient = p.features.T @ (p.features @ w - p.y)
+    return lies_in_span(case, w) if np.abs(gradient).max() < 1e-9 else None
 
 
 def one_kernel_less(case):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.theorems import spectral_problems as problems
-from tests.theorems.ledger import Mutant, Result, both, equal
+from tests.theorems.ledger import Mutant, Result, at_most, both, equal, less
 
 
 class Case(NamedTuple):
@@ -56,6 +56,20 @@ def same_function(case):
     return equal(kernels @ other, kernels @ dual(p, p.lam), tol=1e-8, scale=1 + np.abs(other).max())
 
 
+def only_those(case):
+    """The squared norm of a change v of the coefficients is v^T K v, positive unless K v = 0."""
+    p, v = case.problem, case.coefficients
+    norm = ((p.features.T @ v) ** 2).sum()
+    positive = less(0.0, norm) if np.abs(p.K @ v).max() > 1e-8 else at_most(norm, 1e-7)
+    return both(equal(norm, v @ p.K @ v, scale=1 + norm), positive)
+
+
+def any_coefficients(case):
+    """Wrong: whatever the change of the coefficients, the function stays."""
+    p, v = case.problem, case.coefficients
+    return equal(p.features.T @ v, np.zeros(p.features.shape[1]), scale=1.0)
+
+
 def unique_coefficients(case):
     p = case.problem
     null = p.U[:, p.d == 0]
@@ -63,7 +77,7 @@ def unique_coefficients(case):
 
 
 def statement(case):
-    return both(solves(case), excess(case), same_function(case))
+    return both(solves(case), excess(case), same_function(case), only_those(case))
 
 
 RESULT = Result(
@@ -80,6 +94,7 @@ RESULT = Result(
         "excess without the norm": Mutant(statement=lambda case: excess(case, norm=0.0)),
         "excess without the fit": Mutant(statement=lambda case: excess(case, fit=0.0)),
         "coefficients unique for singular K": Mutant(statement=unique_coefficients),
+        "any other coefficients give the same function": Mutant(statement=any_coefficients),
     },
     instances=240,
 )

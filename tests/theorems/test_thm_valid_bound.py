@@ -33,13 +33,16 @@ def draw(rng, i):
         probability = orders * np.prod(p**counts, axis=1)
     norms = 10 ** rng.uniform(-6, 6, 12)
     unit = float(10 ** rng.uniform(-1, 1))
-    return Instance(population, counts, probability, norms, unit, float(rng.uniform(0.1, 0.5)))
+    delta = float(rng.uniform(0.1, 0.5))
+    rho = 1.0 if large else float(10 ** rng.uniform(-1, 1))
+    population = population._replace(rho=rho)
+    return Instance(population, counts, probability, norms, unit, delta)
 
 
 def room(x, norm, trace, n):
     """What the library adds to the empirical loss."""
     return constrained.rademacher_bound(
-        0.0, norm, trace, n, lipschitz=1.0, loss_range=x.population.M,
+        0.0, norm, trace, n, lipschitz=x.population.rho, loss_range=x.population.M,
         confidence=1 - x.delta, unit=x.unit,
     )  # fmt: skip
 
@@ -50,7 +53,8 @@ def ball_of(x, norm):
 
 def fixed(x, beta, delta, trace, n):
     """The bound of one ball, for a kernel and a radius fixed before the sample."""
-    return 2 * beta * np.sqrt(trace) / n + 3 * x.population.M * np.sqrt(np.log(2 / delta) / (2 * n))
+    capacity = 2 * x.population.rho * beta * np.sqrt(trace) / n
+    return capacity + 3 * x.population.M * np.sqrt(np.log(2 / delta) / (2 * n))
 
 
 def union(x, *, radius=2.0, which=ball_of, share=None, weights=None):
