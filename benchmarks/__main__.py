@@ -14,7 +14,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import grid, memory, single, tolerance_path
+from benchmarks import grid, memory, readme, single, tolerance_path
 from benchmarks.measure import HEADER
 
 
@@ -60,7 +60,11 @@ def main():
     print("\n" + "; ".join(f"{key}: {value}" for key, value in about.items()))
     output = options.output or (None if options.quick else Path(__file__).parent / "results.json")
     if output:
-        output.write_text(json.dumps({"machine": about, "results": done}, indent=2) + "\n")
+        measured = {"machine": about, "results": done}
+        output.write_text(json.dumps(measured, indent=2) + "\n")
+        if options.output is None:
+            page = Path(__file__).parents[1] / "README.md"
+            page.write_text(readme.updated(page.read_text("utf8"), measured), "utf8")
 
 
 if __name__ == "__main__":

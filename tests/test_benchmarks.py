@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import readme
 from benchmarks.measure import assert_same
 
 ROOT = Path(__file__).parents[1]
@@ -33,3 +34,11 @@ def test_routes_that_differ_are_not_compared():
     for other in ([1.0, 1e-7], [1.0, np.nan]):
         with pytest.raises(AssertionError, match="the two routes differ"):
             assert_same(np.array(other), np.array([1.0, 0.0]))
+
+
+def test_the_readme_quotes_what_was_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    page = (ROOT / "README.md").read_text("utf8")
+    assert readme.updated(page, measured) == page
+    changed = measured | {"results": [r | {"value": 2 * r["value"]} for r in measured["results"]]}
+    assert readme.updated(page, changed) != page

@@ -53,13 +53,21 @@ def coefficients(rng, i, d):
     return z
 
 
-def draw(rng, i, *, singular=False, least=-2.0, most=1.5, whole=False, distinct=False):
-    """Draw a path; r_0 - 1 runs from 10^least to 10^most, or is whole, if the kernel is regular."""
+def draw(
+    rng, i, *, singular=False, least=-2.0, most=1.5, whole=False, multiple=False, distinct=False
+):
+    """Draw a path; r_0 - 1 runs from 10^least to 10^most, or is whole, if the kernel is regular.
+
+    With `multiple` it is a multiple of kappa, where kappa is moderate.
+    """
     n = 1 if i % 11 == 0 and not distinct else int(rng.integers(2, 9))
     d = np.sort(eigenvalues(rng, i, n, singular))[::-1]
     z = coefficients(rng, i, d)
     lost, total = (z[d == 0] ** 2).sum(), (z**2).sum()
     aim = 1 + 10.0 ** rng.uniform(least, most)
+    if multiple:
+        kappa = d[0] / d[d > 0][-1]
+        aim = 1 + kappa * max(np.round((aim - 1) / kappa), 1) if kappa < 50 else aim
     share = 1 / (np.round(aim + 1) if whole else aim) ** 2
     tolerance = (lost + share * (total - lost)) / n
     path = constrained.distill(Spectrum(d, np.eye(n)), z, tolerance)

@@ -76,13 +76,22 @@ def trace(A):
     return sum(A[k, k] for k in range(A.rows))
 
 
-def norm_and_lower_bound(K, lam, Y, tolerance):
-    """Squared norm of a ridge fit, and the bound of weak duality on that of every feasible f."""
-    coefficients = dual(K, lam, Y)
-    n, mu = K.rows, K.rows / mp.mpf(lam)
+def norm_and_lower_bound(problem, lam, tolerance):
+    """Squared norm of a ridge fit, and the bound of weak duality on that of every feasible f.
+
+    The minimum over g is found over the weights of the features Q sqrt(D), by its own linear
+    system: it is a strictly convex parabola, and no dual coefficients enter.
+    """
+    K, Y, n = problem.K, problem.Y, problem.n
+    coefficients, mu = dual(K, lam, Y), n / mp.mpf(lam)
     norm = trace(coefficients.T * K * coefficients)
-    # min_g |g|^2 + (mu/n) |g(X) - Y|^2, attained by the ridge fit with lam = n / mu
-    least = norm + mu / n * square(K * coefficients - Y)
+    roots = [mp.sqrt(mp.mpf(float(v))) for v in problem.spectrum.eigenvalues]
+    features = problem.Q * mp.diag(roots)
+    weights = mp.matrix(n, Y.cols)
+    system = mp.eye(n) + mu / n * (features.T * features)
+    for k in range(Y.cols):
+        weights[:, k] = mp.lu_solve(system, mu / n * (features.T * Y[:, k]))
+    least = square(weights) + mu / n * square(features * weights - Y)
     return norm, least - mu * mp.mpf(tolerance)
 
 

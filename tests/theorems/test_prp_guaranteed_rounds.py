@@ -13,7 +13,7 @@ ROUNDING = 1e-12
 
 def draw(rng, i):
     """Every fourth time r_0 is whole: then one round more or less is decided by an equality."""
-    return paths.draw(rng, i, whole=i % 4 == 0)
+    return paths.draw(rng, i, whole=i % 4 == 0, multiple=i % 4 == 1)
 
 
 def least(r0, kappa, strict):

@@ -50,7 +50,7 @@ def claims(x, *, tolerance_factor=None):
     if one.rounds:
         lam = float(x.path.ridges[0])
         p = x.problem
-        norm, bound = exact.norm_and_lower_bound(p.K, lam, p.Y, p.tolerance)
+        norm, bound = exact.norm_and_lower_bound(p, lam, p.tolerance)
         error = exact.mean_square_error(p.K, lam, p.Y)
         parts += [
             equal(np.log(one.ridges), np.log(x.path.ridges), tol=1e-9, scale=1.0),

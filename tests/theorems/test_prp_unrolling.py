@@ -65,7 +65,7 @@ def products(x, shift=0, first_only=False):
     return total[index]
 
 
-def claims(x, *, shift=0, first_only=False, decrement=1.0, growth=1.0):
+def claims(x, *, shift=0, first_only=False, decrement=1.0, growth=1.0, power=1.0):
     log_b = products(x, shift, first_only)
     parts = [
         equal(log_b, x.filters, tol=1e-9, scale=1 + np.abs(x.filters).max()),
@@ -73,7 +73,7 @@ def claims(x, *, shift=0, first_only=False, decrement=1.0, growth=1.0):
         equal(x.steps, np.ones_like(x.steps), tol=1e-9),  # every constraint is active
         at_most(x.squares[1:], x.squares[:-1] - decrement, tol=1e-9, scale=1.0 + x.squares[0]),
         equal(x.unrolled, x.predicted, tol=1e-8),
-        at_most(len(x.ridges) * decrement, x.squares[0], scale=1.0),  # fewer than r_0^2 rounds
+        less(len(x.ridges) * decrement, x.squares[0] ** power, scale=1.0),  # N < r_0^2
     ]
     if len(x.ridges) > 1:
         parts.append(less(growth * x.ridges[:-1] / x.ridges[1:], 1.0, scale=1.0))
@@ -98,6 +98,7 @@ RESULT = Result(
         "every factor with the first ridge": Mutant(lambda x: claims(x, first_only=True)),
         "the ridge of round 0 in every round": Mutant(draw=lambda r, i: draw(r, i, frozen=True)),
         "squared norm falls by twice n eps": Mutant(lambda x: claims(x, decrement=2.0)),
+        "fewer than r_0 rounds": Mutant(lambda x: claims(x, power=0.5)),
         "the ridge doubles at least": Mutant(lambda x: claims(x, growth=2.0)),
     },
     instances=240,

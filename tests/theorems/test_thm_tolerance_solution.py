@@ -46,7 +46,7 @@ def claims(problem, *, factor=1.0, tolerance_factor=1.0, room=1.0):
     below, at, above = (
         exact.mean_square_error(problem.K, lam * (1 + step), problem.Y) for step in (-STEP, 0, STEP)
     )
-    norm, bound = exact.norm_and_lower_bound(problem.K, lam, problem.Y, tolerance)
+    norm, bound = exact.norm_and_lower_bound(problem, lam, tolerance)
     return both(
         less(0, [exact.sign(tolerance - below), exact.sign(above - tolerance)], scale=1),
         equal(float(at), tolerance, tol=1e-9),  # active
