@@ -214,9 +214,9 @@ def test_no_traces():
     "text",
     [
         "/home/ada/book",
-        "see /work/main",
-        "https://pypi.org/project/x",
-        "https://files.pythonhosted.org/x",
+        "see /root/book",
+        "https://pypi.example/x",
+        "https://npmjs.example/x",
         "http://10.0.0.1/index/simple",
         "# TODO: later",
         "<<<<<<< HEAD",
