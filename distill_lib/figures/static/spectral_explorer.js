@@ -4,7 +4,7 @@ import {
 } from "./toolkit.js";
 
 // The spectral explorer: repeated distillation, plain ridge and gradient flow as filters of one
-// spectrum. `live.py` holds the same computation in Python; a test compares the two.
+// spectrum. `live/spectral.py` holds the same computation in Python; a test compares the two.
 
 const SETTINGS = ["lam", "alpha", "rounds", "procedure"];
 const LARGEST = 600; // the search for a strength runs from e^-600 to e^600

@@ -5,11 +5,11 @@ import {
 } from "./toolkit.js";
 
 // Rounds in the tolerance form: each round is the simplest function within the tolerance of the
-// values of the round before. `live.py` computes the same with `distill_lib.kernel.constrained`; a
+// values of the round before. `live/tolerance.py` computes the same with `distill_lib.kernel.constrained`; a
 // test compares the two.
 
 const SETTINGS = ["tolerance", "round"];
-const MOST_ROUNDS = 60; // as in live.py
+const MOST_ROUNDS = 60; // as in live/tolerance.py
 // The stored energies have nine digits: what is nearer to a boundary than this lies on it.
 const ROUNDING = 1e-7;
 
@@ -166,7 +166,7 @@ function normSentence({ path: { norms }, round }) {
 
 // ------------------------------------------------------------------- drawing
 
-const HEIGHT = { tall: 366, low: 170 }; // as in live.py
+const HEIGHT = { tall: 366, low: 170 }; // as in live/tolerance.py
 
 function curvePanel(problem) {
   const view = dataPanel(problem, HEIGHT.tall);

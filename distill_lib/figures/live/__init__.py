@@ -1,0 +1,12 @@
+"""Figures with sliders: widgets in Jupyter, the same JavaScript on the site, a picture elsewhere.
+
+`base.LiveFigure` is what they have in common. A subclass names its JavaScript module in
+``static/``, computes its state once in Python and draws the picture for places without JavaScript.
+One file a figure.
+"""
+
+from distill_lib.figures.live.base import WIDGET_VIEW, LiveFigure
+from distill_lib.figures.live.spectral import SpectralExplorer
+from distill_lib.figures.live.tolerance import ToleranceRounds
+
+__all__ = ["WIDGET_VIEW", "LiveFigure", "SpectralExplorer", "ToleranceRounds"]
