@@ -91,3 +91,10 @@ def scalar_whole(name, value, *, minimum):
     if value < minimum:
         raise ValueError(f"{name} must be >= {minimum}, got {value}")
     return int(value)
+
+
+def single(name, array):
+    """Return the float in a checked array of one number; refuse a sequence."""
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return float(array)

@@ -53,11 +53,9 @@ def symmetric(labels, rate, *, n_classes, rng):
     """
     n_classes = check.scalar_whole("n_classes", n_classes, minimum=2)
     labels = _classes(labels, n_classes)
-    rate = check.weight("rate", rate)
-    if rate.ndim:
-        raise ValueError(f"rate must be one number, got shape {rate.shape}")
+    rate = check.single("rate", check.weight("rate", rate))
     rng = _generator(rng)
-    flipped = rng.choice(len(labels), size=round(float(rate) * len(labels)), replace=False)
+    flipped = rng.choice(len(labels), size=round(rate * len(labels)), replace=False)
     shift = rng.integers(1, n_classes, size=len(flipped))  # never 0: the class really changes
     noisy = labels.copy()
     noisy[flipped] = (labels[flipped].astype(np.int64) + shift) % n_classes

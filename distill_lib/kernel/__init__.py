@@ -1,9 +1,19 @@
 """The kernel wing: numpy, scipy and scikit-learn only. Importing it never imports torch.
 
-Data flows one way: `kernels` -> `spectrum` -> `filters` -> `risk`, `constrained`, `estimators`.
+Data flows one way: `kernels` -> `spectrum` -> `filters` -> `risk`, `constrained`, `mixing`,
+`selection`, `flow`, `deviations` -> `estimators`.
 """
 
-from distill_lib.kernel import constrained, filters, kernels, risk
+from distill_lib.kernel import (
+    constrained,
+    deviations,
+    filters,
+    flow,
+    kernels,
+    mixing,
+    risk,
+    selection,
+)
 from distill_lib.kernel.estimators import SelfDistilledKernelRidge, SelfDistilledKernelRidgeCV
 from distill_lib.kernel.spectrum import Spectrum
 
@@ -12,7 +22,11 @@ __all__ = [
     "SelfDistilledKernelRidgeCV",
     "Spectrum",
     "constrained",
+    "deviations",
     "filters",
+    "flow",
     "kernels",
+    "mixing",
     "risk",
+    "selection",
 ]

@@ -30,7 +30,7 @@ from scipy.optimize import brentq
 
 from distill_lib import _validation as check
 from distill_lib.kernel.kernels import as_kernel
-from distill_lib.kernel.spectrum import Spectrum
+from distill_lib.kernel.spectrum import Spectrum, as_spectrum
 
 __all__ = [
     "ConstrainedPath",
@@ -136,21 +136,10 @@ class ConstrainedPath:
         return self.spectrum.predict(K_new, self.filters, self.targets[0])
 
 
-def _positive_scalar(name, value):
-    value = check.positive(name, value)
-    if value.ndim:
-        raise ValueError(f"{name} must be one number, got an array of shape {value.shape}")
-    return float(value)
-
-
-def _spectrum(K):
-    return K if isinstance(K, Spectrum) else Spectrum.from_gram(K)
-
-
-def _problem(K, y, tolerance):
+def checked_problem(K, y, tolerance):
     """Return the spectrum, the targets and the tolerance, checked."""
-    spectrum = _spectrum(K)
-    tolerance = _positive_scalar("tolerance", tolerance)
+    spectrum = as_spectrum(K)
+    tolerance = check.single("tolerance", check.positive("tolerance", tolerance))
     y = check.finite_array("y", y, ndim=(1, 2))
     if len(y) != len(spectrum.eigenvectors):
         raise ValueError(
@@ -183,7 +172,7 @@ def relative_norm(y, tolerance):
     Source: chapter 4.
     """
     y = check.finite_array("y", y, ndim=(1, 2))
-    tolerance = _positive_scalar("tolerance", tolerance)
+    tolerance = check.single("tolerance", check.positive("tolerance", tolerance))
     return float(np.linalg.norm(y) / math.sqrt(len(y) * tolerance))
 
 
@@ -211,11 +200,11 @@ def smallest_tolerance(K, y):
     -----
     Source: chapter 4.
     """
-    spectrum, y, _ = _problem(K, y, 1.0)
-    return _null_energy(spectrum, y) / len(y)
+    spectrum, y, _ = checked_problem(K, y, 1.0)
+    return null_energy(spectrum, y) / len(y)
 
 
-def _null_energy(spectrum, y):
+def null_energy(spectrum, y):
     """Energy of `y` outside the range of the kernel matrix."""
     if spectrum.rank == len(y):
         return 0.0
@@ -223,7 +212,7 @@ def _null_energy(spectrum, y):
     return float(((y - U @ (U.T @ y)) ** 2).sum())
 
 
-def _solve_ridge(d, energy, budget):
+def solve_ridge(d, energy, budget):
     r"""Ridge :math:`\lambda` with :math:`\sum_j (\lambda/(\lambda+d_j))^2 e_j` = `budget`.
 
     `d` > 0; 0 < `budget` < sum of the energies. The root is bracketed by the bounds of the
@@ -290,12 +279,12 @@ def distill(K, y, tolerance, max_rounds=None):
     >>> path.rounds, path.collapsed
     (3, True)
     """
-    spectrum, y, tolerance = _problem(K, y, tolerance)
+    spectrum, y, tolerance = checked_problem(K, y, tolerance)
     if max_rounds is not None:
         max_rounds = check.scalar_whole("max_rounds", max_rounds, minimum=1)
     budget = len(y) * tolerance
     if (y**2).sum() > budget:
-        _refuse_infeasible(spectrum, y, tolerance)
+        refuse_infeasible(spectrum, y, tolerance)
         least = relative_norm(y, tolerance) - 1
         if max_rounds is None and least > _LONGEST_PATH:
             raise _too_long(tolerance, least)
@@ -308,8 +297,8 @@ def _too_long(tolerance, least):
     )
 
 
-def _refuse_infeasible(spectrum, y, tolerance):
-    unreachable = _null_energy(spectrum, y)
+def refuse_infeasible(spectrum, y, tolerance):
+    unreachable = null_energy(spectrum, y)
     if len(y) * tolerance <= unreachable:
         raise ValueError(
             f"tolerance must be > {unreachable / len(y):.6g}, the part of y that no function of "
@@ -317,7 +306,7 @@ def _refuse_infeasible(spectrum, y, tolerance):
         )
 
 
-def _within(energy, budget):
+def is_within(energy, budget):
     """Whether the zero function meets the tolerance; a norm equal up to rounding does."""
     return bool(energy.sum() <= budget * (1 + _ROUNDING))
 
@@ -327,16 +316,16 @@ def _run(spectrum, y, tolerance, max_rounds):
     d = spectrum.eigenvalues[:rank]
     energy = (np.atleast_2d(spectrum.expand(y)[:rank].T) ** 2).sum(0)
     b, ridges, filters = np.ones(rank), [], []
-    budget = n * tolerance - _null_energy(spectrum, y)  # round 0 pays for what no round can fit
-    collapsed = _within(energy, budget)
+    budget = n * tolerance - null_energy(spectrum, y)  # round 0 pays for what no round can fit
+    collapsed = is_within(energy, budget)
     while not collapsed and len(ridges) != max_rounds:
         if len(ridges) == _LONGEST_PATH and max_rounds is None:
             raise _too_long(tolerance, _LONGEST_PATH)
-        ridges.append(_solve_ridge(d, b**2 * energy, budget))
+        ridges.append(solve_ridge(d, b**2 * energy, budget))
         b = b * (d / (d + ridges[-1]))
         filters.append(b)
         budget = n * tolerance
-        collapsed = _within(b**2 * energy, budget)
+        collapsed = is_within(b**2 * energy, budget)
     full = np.zeros((len(ridges), len(spectrum.eigenvalues)))
     full[:, :rank] = np.reshape(filters, (len(ridges), rank))
     fitted = spectrum.apply(full, y) if len(ridges) else np.empty((0, *y.shape))
@@ -375,9 +364,9 @@ def multiplier_bounds(K, y, tolerance):
     -----
     Source: chapter 4; Mobahi, Farajtabar and Bartlett (2020).
     """  # noqa: D205 (the formula is the summary)
-    spectrum, y, tolerance = _problem(K, y, tolerance)
+    spectrum, y, tolerance = checked_problem(K, y, tolerance)
     r = _not_collapsed(y, tolerance)
-    _refuse_infeasible(spectrum, y, tolerance)
+    refuse_infeasible(spectrum, y, tolerance)
     d = spectrum.eigenvalues / len(y)
     smallest = d[-1] if spectrum.rank == len(y) else 0.0
     return float(smallest / (r - 1)), float(d[0] / (r - 1))
@@ -428,9 +417,9 @@ def guaranteed_rounds(K, y, tolerance):
     -----
     Source: chapter 5; the first count is the paper's, the two others are derived there.
     """
-    spectrum, y, tolerance = _problem(K, y, tolerance)
+    spectrum, y, tolerance = checked_problem(K, y, tolerance)
     r = _not_collapsed(y, tolerance)
-    _refuse_infeasible(spectrum, y, tolerance)
+    refuse_infeasible(spectrum, y, tolerance)
     lower, upper = _at_least(r - 1), _fewer_than(r**2)
     if spectrum.rank < len(y):
         return RoundCount(0, lower, upper)

@@ -1,7 +1,8 @@
 """Self-distilled kernel ridge regression behind scikit-learn's contract.
 
 `SelfDistilledKernelRidge` fits one setting with one Cholesky factorisation, however many rounds.
-`SelfDistilledKernelRidgeCV` chooses the setting from a grid with one eigendecomposition a fold.
+`SelfDistilledKernelRidgeCV` chooses the setting from a grid: by exact leave-one-out with one
+eigendecomposition, or by folds with one eigendecomposition a fold.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from distill_lib import _validation as check
-from distill_lib.kernel import filters
+from distill_lib.kernel import filters, mixing, selection
 from distill_lib.kernel.kernels import as_kernel
 from distill_lib.kernel.spectrum import Spectrum, check_gram
 
@@ -313,8 +314,10 @@ def _refit(factor, y, lam, weights):
 class SelfDistilledKernelRidgeCV(_KernelRegressor):
     r"""Self-distilled kernel ridge with `lam`, `alpha` and `rounds` chosen by cross-validation.
 
-    All fits of a fold share one eigendecomposition of its kernel matrix: the whole grid is a set of
-    spectral filters. The winner is then refitted on all data by `SelfDistilledKernelRidge`.
+    By default every setting is judged by its exact leave-one-out predictions, all of which come
+    from one eigendecomposition (`distill_lib.kernel.selection`). With folds, all fits of a fold
+    share one eigendecomposition of its kernel matrix. The winner is then refitted on all data by
+    `SelfDistilledKernelRidge`.
 
     Parameters
     ----------
@@ -323,36 +326,43 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
         on all points; folds are cut from that matrix.
     lams : array_like of float, default (1e-6, 1e-5, ..., 1e3)
         Ridges to try, > 0.
-    alphas : array_like of float, default (0, 0.25, 0.5, 0.75)
-        Weights on the ground truth to try, in [0, 1], each the same in every round.
+    alphas : array_like of float or "optimal", default (0, 0.25, 0.5, 0.75)
+        Weights on the ground truth to try, in [0, 1], each the same in every round. ``"optimal"``
+        takes for every ridge and number of rounds the weights, one a round, of least leave-one-out
+        error; it needs ``cv=None`` and no `scoring`.
     rounds : int or array_like of int, default 10
         Numbers of fits to try: an int means 1, 2, ..., `rounds`, a sequence exactly its entries.
         With 1 among them, the ordinary tuned ridge is one of the candidates.
-    cv : int, splitter or iterable, default 5
-        Number of consecutive folds, a scikit-learn splitter, or (train, test) index pairs.
+    cv : None, "loo", int, splitter or iterable, default None
+        None and ``"loo"`` mean exact leave-one-out. Otherwise a number of consecutive folds, a
+        scikit-learn splitter, or (train, test) index pairs.
     scoring : str or callable, optional
         Name of a scikit-learn scorer, or a callable ``scorer(estimator, X, y)``; higher is better.
-        The negative mean squared error if omitted. It must look at predictions only.
+        The negative mean squared error if omitted. It must look at predictions only. With
+        leave-one-out it judges the predictions of all points at once.
     gamma, degree, coef0, kernel_params
         As for `SelfDistilledKernelRidge`.
     unrestricted : bool, default False
-        Allow weights outside [0, 1].
+        Allow weights outside [0, 1]. With ``alphas="optimal"`` and many rounds they fit the noise
+        of the leave-one-out errors (chapter 8): two rounds are a wise limit then.
 
     Attributes
     ----------
-    lam_, alpha_, rounds_ : float, float, int
-        The winner. Ties, up to rounding, go to the fewest rounds, then to the largest ridge, then
-        to the first weight.
+    lam_, alpha_, rounds_ : float, float or ndarray of shape (rounds_,), int
+        The winner; its weight is an array with ``alphas="optimal"``. Ties, up to rounding, go to
+        the fewest rounds, then to the largest ridge, then to the first weight.
     best_score_ : float
         Its mean score over the folds.
     best_estimator_ : SelfDistilledKernelRidge
         The winner, fitted to all data.
     cv_results_ : dict
         ``mean_test_score`` and ``std_test_score``, shape (lams, alphas, rounds);
-        ``split_test_scores``, shape (folds, lams, alphas, rounds); and the axes ``lams``,
-        ``alphas``, ``rounds``.
+        ``split_test_scores``, shape (folds, lams, alphas, rounds), where with leave-one-out every
+        point is a fold (and with `scoring` all points together are one); and the axes ``lams``,
+        ``alphas``, ``rounds``. With ``alphas="optimal"`` that axis has length 1, and ``alphas`` is
+        a list of lists, one array of weights for each ridge and number of rounds.
     n_splits_ : int
-        Number of folds.
+        Number of folds; with leave-one-out the number of points.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str
@@ -364,10 +374,11 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
 
     Notes
     -----
-    With n points and F folds the search costs F eigendecompositions and, for a grid of g settings,
-    O(g n^2) for all predictions; the final fit is one Cholesky factorisation.
+    With n points leave-one-out costs one eigendecomposition and O(n^2) for each ridge and round;
+    F folds cost F eigendecompositions and, for a grid of g settings, O(g n^2) for all predictions.
+    The final fit is one Cholesky factorisation.
 
-    Source: chapters 1 and 3; the filters are those of Borup and Andersen (2021).
+    Source: chapters 1, 3 and 8; the filters are those of Borup and Andersen (2021).
 
     Examples
     --------
@@ -382,9 +393,11 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
     _parameter_constraints: dict = {  # noqa: RUF012
         **_KernelRegressor._parameter_constraints,
         "lams": ["array-like"],
-        "alphas": ["array-like"],
+        "alphas": ["array-like", StrOptions({"optimal"})],
         "rounds": [Interval(numbers.Integral, 1, None, closed="left"), "array-like"],
         "cv": [
+            None,
+            StrOptions({"loo"}),
             Interval(numbers.Integral, 2, None, closed="left"),
             HasMethods(["split", "get_n_splits"]),
             "array-like",
@@ -399,7 +412,7 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
         lams=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3),
         alphas=(0.0, 0.25, 0.5, 0.75),
         rounds=10,
-        cv=5,
+        cv=None,
         scoring=None,
         gamma=None,
         degree=3,
@@ -446,14 +459,19 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
         lams, alphas, rounds = self._grid()
         X, y = self._training_data(X, y)
         K = self._gram(X)
-        folds = list(check_cv(self.cv, y, classifier=False).split(X, y, groups))
-        scores = np.array([self._fold_scores(K, y, *fold, lams, alphas, rounds) for fold in folds])
+        if self._leaves_one_out:
+            scores, alphas = self._loo_scores(K, y, lams, alphas, rounds)
+            self.n_splits_ = len(y)
+        else:
+            folds = list(check_cv(self.cv, y, classifier=False).split(X, y, groups))
+            scores = [self._fold_scores(K, y, *fold, lams, alphas, rounds) for fold in folds]
+            self.n_splits_ = len(folds)
+        scores = np.asarray(scores)
         if not np.isfinite(scores).all():
             raise ValueError(
                 f"scoring must give finite numbers, got {scores[~np.isfinite(scores)][0]} "
                 f"from {self.scoring!r:.80}"
             )
-        self.n_splits_ = len(folds)
         self.cv_results_ = {
             "lams": lams,
             "alphas": alphas,
@@ -493,10 +511,24 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
         X = self._new_data(X)
         return self.best_estimator_.predict(X)
 
+    @property
+    def _leaves_one_out(self):
+        return self.cv is None or (isinstance(self.cv, str) and self.cv == "loo")
+
+    @property
+    def _optimal(self):
+        return isinstance(self.alphas, str)
+
     def _grid(self):
         """Return the three axes of the grid as checked vectors."""
         lams = check.positive("lams", self.lams)
-        alphas = check.weight("alphas", self.alphas, unrestricted=self.unrestricted)
+        if self._optimal and not (self._leaves_one_out and self.scoring is None):
+            raise ValueError(
+                f"alphas='optimal' needs cv=None and scoring=None, got cv={self.cv!r:.80} and "
+                f"scoring={self.scoring!r:.80}"
+            )
+        alphas = [0.0] if self._optimal else self.alphas  # a place for the weights to be found
+        alphas = check.weight("alphas", alphas, unrestricted=self.unrestricted)
         rounds = check.whole("rounds", self.rounds, minimum=1)
         rounds = np.arange(1, rounds + 1) if rounds.ndim == 0 else rounds
         for name, axis in (("lams", lams), ("alphas", alphas), ("rounds", rounds)):
@@ -515,25 +547,50 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
             unrestricted=self.unrestricted,
         )
         predictions = spectrum.predict(K[np.ix_(test, train)], b, y[train])
+        return self._score(predictions, y[test])
+
+    def _score(self, predictions, y):
+        """Score predictions (lams, alphas, rounds, ...) of the targets `y`."""
         if self.scoring is None:
-            return -((predictions - y[test]) ** 2).mean(axis=tuple(range(3, predictions.ndim)))
+            return -((predictions - y) ** 2).mean(axis=tuple(range(3, predictions.ndim)))
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
-        identity, scores = _Identity(), np.empty(b.shape[:3])
+        identity, scores = _Identity(), np.empty(predictions.shape[:3])
         for point in np.ndindex(scores.shape):
-            scores[point] = scorer(identity, predictions[point], y[test])
+            scores[point] = scorer(identity, predictions[point], y)
         return scores
+
+    def _loo_scores(self, K, y, lams, alphas, rounds):
+        """Score every grid point by leave-one-out, (points or 1, lams, alphas, rounds)."""
+        last = int(rounds.max())
+        refits = selection.loo_refits(K, y, lams, last)  # (lams, last, n, ...)
+        W = [[mixing.power_weights(a, last, unrestricted=True) for a in alphas]] * len(lams)
+        if self._optimal:
+            clip = not self.unrestricted
+            paths = [mixing.path_from_refits(r, y, clip=clip).joint_alphas for r in refits]
+            alphas = [[path[tau - 1] for tau in rounds] for path in paths]
+            W = [[[_last_weights(path[k], last) for k in range(last)]] for path in paths]
+        predictions = np.stack([np.tensordot(w, r, axes=1) for w, r in zip(W, refits, strict=True)])
+        predictions = predictions[:, :, rounds - 1]
+        if self.scoring is not None:
+            return self._score(predictions, y)[None], alphas
+        misses = ((predictions - y) ** 2).reshape(*predictions.shape[:4], -1).mean(axis=-1)
+        return -np.moveaxis(misses, 3, 0), alphas
 
     def _choose(self):
         """Set the winner; among equals the simplest."""
-        mean = self.cv_results_["mean_test_score"]
+        mean, rounds = self.cv_results_["mean_test_score"], self.cv_results_["rounds"]
+        i, j, k = selection.simplest(mean, self.cv_results_["lams"], rounds)
         self.best_score_ = float(mean.max())
-        tied = np.argwhere(mean >= self.best_score_ - 1e-12 * abs(self.best_score_))
-        settings = [
-            (self.cv_results_["rounds"][k], -self.cv_results_["lams"][i], j) for i, j, k in tied
-        ]
-        rounds, minus_lam, j = min(settings)
-        self.rounds_, self.lam_ = int(rounds), float(-minus_lam)
-        self.alpha_ = float(self.cv_results_["alphas"][j])
+        self.lam_, self.rounds_ = float(self.cv_results_["lams"][i]), int(rounds[k])
+        alphas = self.cv_results_["alphas"]
+        self.alpha_ = alphas[i][k] if self._optimal else float(alphas[j])
+
+
+def _last_weights(alphas, size):
+    """Return the weights of plain refits after the last round of these, filled up with zeros."""
+    w = np.zeros(size)
+    w[: len(alphas)] = mixing.power_weights(alphas, len(alphas), unrestricted=True)[-1]
+    return w
 
 
 class _Identity(RegressorMixin, BaseEstimator):

@@ -14,7 +14,7 @@ from scipy import linalg
 
 from distill_lib import _validation as check
 
-__all__ = ["Spectrum", "check_gram"]
+__all__ = ["Spectrum", "as_spectrum", "check_gram"]
 
 
 def check_gram(K, name="K"):
@@ -326,3 +326,26 @@ class Spectrum:
         out = basis @ columns.transpose(1, 0, 2).reshape(len(z), -1)  # (m, g * q)
         out = out.reshape(len(basis), *columns.shape[::2]).transpose(1, 0, 2)
         return out.reshape(*grid, len(basis), *q)
+
+
+def as_spectrum(K):
+    """Return `K` itself if it is a `Spectrum`, else the spectrum of the kernel matrix `K`.
+
+    Parameters
+    ----------
+    K : array_like, shape (n, n), or Spectrum
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        If `K` is neither a spectrum nor a kernel matrix that `Spectrum.from_gram` takes.
+
+    Notes
+    -----
+    Source: chapter 2.
+    """
+    return K if isinstance(K, Spectrum) else Spectrum.from_gram(K)

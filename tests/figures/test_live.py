@@ -15,7 +15,6 @@ from sklearn.gaussian_process.kernels import RBF
 
 from distill_lib import datasets
 from distill_lib.figures import _bundle, live
-from distill_lib.figures import _equal_error as equal_error
 from distill_lib.figures.live import WIDGET_VIEW, SpectralExplorer, spectral
 from distill_lib.figures.live.base import rounded
 from distill_lib.kernel import filters
@@ -178,24 +177,6 @@ def test_strength_when_every_fit_has_the_same_error():
     assert figure.strength() == 4
     figure.procedure = "distilled"
     assert figure.strength() is None
-
-
-def test_filter_and_remainder_add_up_to_one():
-    d = np.array([1e6, 1.0, 1e-6, 1e-12, 0.0])
-    pairs = [
-        equal_error.ridge(d, 0.3),
-        equal_error.flow(d, 2.0),
-        equal_error.distilled(d, 0.3, 5, 0.0),
-        equal_error.distilled(d, 1e-9, 5, 0.4),
-        equal_error.distilled(d, 0.3, 5, 1.0),
-        equal_error.with_strength("ridge", d, np.inf),
-        equal_error.with_strength("flow", d, np.inf),
-    ]
-    for keep, rest in pairs:
-        np.testing.assert_allclose(keep + rest, 1, rtol=0, atol=1e-15)
-    # A remainder far below 1 keeps its digits: 1 - (1 - x)^5 is 5x to first order.
-    tiny = equal_error.distilled(np.array([1.0]), 1e-20, 5, 0.0).rest
-    np.testing.assert_allclose(tiny, 5e-20, rtol=1e-12)
 
 
 # ------------------------------------------------------------------------ stored outputs

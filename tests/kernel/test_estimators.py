@@ -10,13 +10,16 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics import r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
+    LeaveOneOut,
     RepeatedKFold,
     ShuffleSplit,
+    cross_val_predict,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
@@ -44,6 +47,8 @@ BOTH = [SelfDistilledKernelRidge, SelfDistilledKernelRidgeCV]
         SelfDistilledKernelRidge(ReluNTK(depth=2)),
         SelfDistilledKernelRidgeCV(),
         SelfDistilledKernelRidgeCV(lams=(0.1, 1.0), rounds=[1, 3], scoring="r2"),
+        SelfDistilledKernelRidgeCV(alphas="optimal", rounds=2, unrestricted=True),
+        SelfDistilledKernelRidgeCV(cv=3),
     ]
 )
 def test_scikit_learn_contract(estimator, check):
@@ -374,9 +379,10 @@ def test_scores_are_those_of_refits(cv, kernel, data):
         assert_allclose(result["std_test_score"][i, j, k], np.std(expected), rtol=1e-6)
 
 
-def test_precomputed_folds_slice_both_axes(data):
+@pytest.mark.parametrize("cv", [None, 5])
+def test_precomputed_folds_slice_both_axes(cv, data):
     X, Y, X_new = data
-    settings = {"lams": LAMS, "alphas": ALPHAS, "rounds": 4}
+    settings = {"lams": LAMS, "alphas": ALPHAS, "rounds": 4, "cv": cv}
     points = SelfDistilledKernelRidgeCV("rbf", **settings).fit(X, Y)
     matrix = SelfDistilledKernelRidgeCV("precomputed", **settings).fit(rbf_kernel(X), Y)
     for key in points.cv_results_:
@@ -401,7 +407,7 @@ def test_agreement_with_grid_search(data):
     grid = {"lam": LAMS, "alpha": ALPHAS, "rounds": [2, 5]}
     slow = GridSearchCV(SelfDistilledKernelRidge(), grid, scoring="r2").fit(X, Y)
     fast = SelfDistilledKernelRidgeCV(
-        lams=LAMS, alphas=ALPHAS, rounds=grid["rounds"], scoring="r2"
+        lams=LAMS, alphas=ALPHAS, rounds=grid["rounds"], scoring="r2", cv=5
     ).fit(X, Y)
     assert_allclose(fast.best_score_, slow.best_score_, rtol=1e-8)
     chosen = {"lam": fast.lam_, "alpha": fast.alpha_, "rounds": fast.rounds_}
@@ -455,7 +461,9 @@ def test_splitters_of_every_kind(data):
 
 def test_weights_outside_the_unit_interval_can_be_tried(data):
     X, Y, _ = data
-    model = SelfDistilledKernelRidgeCV(lams=[0.1], alphas=[-1.0, 2.0], unrestricted=True, rounds=3)
+    model = SelfDistilledKernelRidgeCV(
+        lams=[0.1], alphas=[-1.0, 2.0], unrestricted=True, rounds=3, cv=5
+    )
     scores = model.fit(X, Y).cv_results_["split_test_scores"]
     splits = list(KFold(5).split(X))
     for j, alpha in enumerate((-1.0, 2.0)):
@@ -470,6 +478,68 @@ def test_one_decomposition_a_fold(data, monkeypatch):
     monkeypatch.setattr(linalg, "eigh", lambda *a, **k: calls.append(1) or decompose(*a, **k))
     SelfDistilledKernelRidgeCV(cv=4).fit(X, Y)
     assert len(calls) == 4
+
+
+def leave_one_out(X, Y, lam, alpha, rounds, **params):
+    """Predictions of a chain that is run anew without each point."""
+    model = SelfDistilledKernelRidge(lam=lam, alpha=alpha, rounds=rounds, **params)
+    return cross_val_predict(model, X, Y, cv=LeaveOneOut())
+
+
+@pytest.mark.parametrize("cv", [None, "loo"])
+def test_leave_one_out_is_that_of_refits(cv, data):
+    X, Y, _ = data
+    search = SelfDistilledKernelRidgeCV(lams=LAMS, alphas=ALPHAS, rounds=[1, 3], cv=cv).fit(X, Y)
+    scores = search.cv_results_["split_test_scores"]
+    assert search.n_splits_ == len(scores) == len(X)
+    for i, j, k in np.ndindex(3, 2, 2):
+        out = leave_one_out(X, Y, LAMS[i], ALPHAS[j], [1, 3][k])
+        expected = -((out - Y) ** 2).reshape(len(X), -1).mean(1)
+        assert_allclose(scores[:, i, j, k], expected, rtol=1e-8)
+    assert_allclose(search.cv_results_["mean_test_score"], scores.mean(0), rtol=1e-12)
+
+
+def test_leave_one_out_judges_all_predictions_at_once(data):
+    X, Y, _ = data
+    search = SelfDistilledKernelRidgeCV(lams=LAMS, alphas=ALPHAS, rounds=2, scoring="r2").fit(X, Y)
+    out = leave_one_out(X, Y, LAMS[1], ALPHAS[0], 2)
+    assert_allclose(search.cv_results_["mean_test_score"][1, 0, 1], r2_score(Y, out), rtol=1e-8)
+    assert search.cv_results_["split_test_scores"].shape == (1, 3, 2, 2)
+    assert search.n_splits_ == len(X)
+
+
+@pytest.mark.parametrize("unrestricted", [False, True])
+def test_optimal_weights_are_the_best_of_all(unrestricted, data):
+    X, Y, X_new = data
+    Y = Y + np.random.default_rng(5).standard_normal(Y.shape)
+    settings = {"lams": LAMS, "rounds": [2, 3], "unrestricted": unrestricted}
+    best = SelfDistilledKernelRidgeCV(alphas="optimal", **settings).fit(X, Y)
+    assert best.alpha_.shape == (best.rounds_,)
+    alphas, mean = best.cv_results_["alphas"], best.cv_results_["mean_test_score"]
+    assert mean.shape == (3, 1, 2)
+    for i, k in np.ndindex(3, 2):
+        out = leave_one_out(X, Y, LAMS[i], alphas[i][k], k + 2, unrestricted=unrestricted)
+        assert_allclose(mean[i, 0, k], -((out - Y) ** 2).mean(), rtol=1e-7)
+    grid = SelfDistilledKernelRidgeCV(alphas=np.linspace(0, 1, 21), **settings).fit(X, Y)
+    assert (mean >= grid.cv_results_["mean_test_score"].max(1, keepdims=True) - 1e-9).all()
+    refit = SelfDistilledKernelRidge(
+        lam=best.lam_, alpha=best.alpha_, rounds=best.rounds_, unrestricted=unrestricted
+    )
+    assert_array_equal(best.predict(X_new), refit.fit(X, Y).predict(X_new))
+
+
+def test_leave_one_out_decomposes_once(data, monkeypatch):
+    X, Y, _ = data
+    calls = []
+    decompose = linalg.eigh
+    monkeypatch.setattr(linalg, "eigh", lambda *a, **k: calls.append(1) or decompose(*a, **k))
+    SelfDistilledKernelRidgeCV().fit(X, Y)
+    assert len(calls) == 1
+
+
+def test_leave_one_out_needs_two_points():
+    with pytest.raises(ValueError, match="n_samples = 1"):
+        SelfDistilledKernelRidgeCV().fit([[1.0]], [1.0])
 
 
 @pytest.mark.parametrize(
@@ -490,6 +560,9 @@ def test_one_decomposition_a_fold(data, monkeypatch):
         ({"cv": 1}, "'cv' .* Got 1"),
         ({"cv": 41}, "n_splits=41"),
         ({"cv": "five"}, "'cv' .* Got 'five'"),
+        ({"alphas": "best"}, "'alphas' .* Got 'best'"),
+        ({"alphas": "optimal", "cv": 5}, "alphas='optimal' needs cv=None and scoring=None, got"),
+        ({"alphas": "optimal", "scoring": "r2"}, "alphas='optimal' needs cv=None"),
         ({"scoring": "best"}, "'scoring' .* Got 'best'"),
         ({"scoring": lambda estimator, X, y: np.nan}, "scoring must give finite numbers, got nan"),
         ({"kernel": lambda X, Z=None: np.ones((40, 1))}, "must return shape"),

@@ -6,7 +6,9 @@ One file a figure.
 """
 
 from distill_lib.figures.live.base import WIDGET_VIEW, LiveFigure
+from distill_lib.figures.live.dampening import Dampening
 from distill_lib.figures.live.spectral import SpectralExplorer
 from distill_lib.figures.live.tolerance import ToleranceRounds
+from distill_lib.figures.live.two_paths import TwoPaths
 
-__all__ = ["WIDGET_VIEW", "LiveFigure", "SpectralExplorer", "ToleranceRounds"]
+__all__ = ["WIDGET_VIEW", "Dampening", "LiveFigure", "SpectralExplorer", "ToleranceRounds", "TwoPaths"]

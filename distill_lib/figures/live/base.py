@@ -189,7 +189,4 @@ def key_above(figure, handles, labels):
 
 def scalar(name, value):
     """Return one finite float; the traits check its range."""
-    value = check.finite_array(name, value)
-    if value.ndim:
-        raise ValueError(f"{name} must be one number, got shape {value.shape}")
-    return float(value)
+    return check.single(name, check.finite_array(name, value))

@@ -6,9 +6,9 @@ import numpy as np
 import traitlets as t
 
 from distill_lib import _validation as check
-from distill_lib.figures import _equal_error as equal_error
 from distill_lib.figures import style
 from distill_lib.figures.live.base import LiveFigure, key_above, rounded, scalar
+from distill_lib.kernel import _equal_error as equal_error
 from distill_lib.kernel.kernels import as_kernel
 from distill_lib.kernel.spectrum import Spectrum
 

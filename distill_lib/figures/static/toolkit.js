@@ -175,10 +175,11 @@ function drawAxes(axes, { width, height }, { x, y }) {
   return { X, Y };
 }
 
-/** A short piece of a line or a dot in the style of the class `sample`. */
+/** A short piece of a line, a dot or a ring in the style of the class `sample`. */
 export function swatch(sample) {
   const svg = shape(null, "svg", { viewBox: "0 0 26 12", class: "dl-swatch", "aria-hidden": true });
   if (sample === "dl-data") shape(svg, "circle", { cx: 13, cy: 6, r: 3.4, class: sample });
+  else if (sample === "dl-mark") shape(svg, "circle", { cx: 13, cy: 6, r: 4.6, class: sample });
   else shape(svg, "path", { d: "M1 6H25", class: `dl-line ${sample}` });
   return svg;
 }
@@ -203,7 +204,7 @@ export function fittedCurve(keep, { curves, truth }) {
   for (let j = 0; j < keep.length; j++) {
     const share = keep[j];
     const part = curves[j];
-    if (share > 0) for (let i = 0; i < curve.length; i++) curve[i] += share * part[i];
+    if (share !== 0) for (let i = 0; i < curve.length; i++) curve[i] += share * part[i];
   }
   let miss = 0;
   for (let i = 0; i < curve.length; i++) miss += (curve[i] - truth[i]) ** 2;

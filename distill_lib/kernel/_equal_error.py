@@ -1,4 +1,4 @@
-r"""Plain ridge and gradient flow at the training error of a distilled fit.
+r"""Ridge, gradient flow and repeated fits at equal training error.
 
 With :math:`z = U^\top y` the training error of a filter is
 :math:`\tfrac1n \sum_j (1-b_j)^2 z_j^2`. It rises with the ridge and falls with the time, so one
@@ -9,6 +9,7 @@ differs from the largest possible error by a tiny gain.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -78,24 +79,30 @@ def matched_strength(procedure, d, energy, target, otherwise):
         return otherwise
     d, energy = d[seen], energy[seen]
     target = Filter(target.keep[seen], target.rest[seen])
-    measure = _gain if _gain(target, energy) < _loss(target, energy) else _loss
-    wanted, rises_with_ridge = measure(target, energy), measure is _loss
+    measure = gain if gain(target, energy) < loss(target, energy) else loss
+    wanted, rises_with_ridge = measure(target, energy), measure is loss
     sign = 1 if procedure == "ridge" else -1  # ridge = e^s, time = e^-s
     if wanted == 0:
         return np.inf if rises_with_ridge != (procedure == "ridge") else 0.0
+    family = partial(with_strength, procedure, d)
+    return float(np.exp(sign * solve(lambda s: family(np.exp(sign * s)), energy, measure, wanted)))
+
+
+def solve(filter_at, energy, measure, wanted):
+    """Return the s at which `measure`, `loss` or `gain`, of ``filter_at(s)`` is `wanted` > 0."""
 
     def excess(s):
-        got = measure(with_strength(procedure, d, np.exp(sign * s)), energy)
+        got = measure(filter_at(s), energy)
         return np.log(max(got, _TINY)) - np.log(wanted)
 
-    return float(np.exp(sign * brentq(excess, -LARGEST, LARGEST, xtol=1e-13, maxiter=1000)))
+    return brentq(excess, -LARGEST, LARGEST, xtol=1e-13, maxiter=1000)
 
 
-def _loss(filter_, energy):
+def loss(filter_, energy):
     """Training error times n, without the part that no filter can reach."""
     return np.sum(filter_.rest**2 * energy)
 
 
-def _gain(filter_, energy):
+def gain(filter_, energy):
     """How far the loss lies below that of the zero fit."""
     return np.sum(filter_.keep * (1 + filter_.rest) * energy)
