@@ -14,7 +14,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import grid, memory, readme, single, tolerance_path
+from benchmarks import grid, memory, readme, selection, single, tolerance_path
 from benchmarks.measure import HEADER
 
 
@@ -41,6 +41,7 @@ def main():
             grid.run([60], lams=4),
             single.run([60], repeats=3),
             tolerance_path.run(20, 60, repeats=2),
+            selection.run(60, lams=(4,), repeats=2),
             memory.run(2000, 10),
         )
     else:
@@ -48,6 +49,7 @@ def main():
             single.run([1000, 2000]),
             grid.run([1000, 2000]),
             tolerance_path.run(),
+            selection.run(),
             memory.run(200_000, 500),
         )
     print(HEADER)

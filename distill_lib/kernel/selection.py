@@ -76,8 +76,8 @@ def loo_refits(K, y, lams, rounds):
     """
     spectrum, y, lams, rounds = _problem(K, y, lams, rounds)
     targets = y.reshape(len(y), -1)
-    errors = np.stack([_loo_misses(spectrum, targets, lam, rounds) for lam in lams])
-    return (targets - errors).reshape(len(lams), rounds, *y.shape)
+    misses = _loo_misses(spectrum, targets, lams, rounds)
+    return (targets - misses).reshape(len(lams), rounds, *y.shape)
 
 
 def loo_predictions(K, y, lam, alpha, rounds, *, unrestricted=False):
@@ -206,20 +206,17 @@ def gcv_refits(K, y, lams, rounds):
     targets = y.reshape(len(y), -1)
     z = spectrum.expand(targets)
     outside = targets - spectrum.eigenvectors @ z
-    n, misses = len(y), []
-    for lam in lams:
-        powers = _powers(spectrum.eigenvalues, lam, rounds)  # (rounds, r)
-        S = powers.sum(1) / n
-        S[0] += (n - len(z)) / n
-        # The quotient acts on each direction alone; one without eigenvalue has the series 1.
-        R = np.concatenate([powers, np.eye(rounds, 1)], axis=1)[:, :, None]
-        quotient = _partial_sums(R, S[:, None])[..., 0]
-        kept = quotient[:, :-1, None] * z
-        miss = np.einsum("nr,krq->knq", spectrum.eigenvectors, kept)
-        if len(z) < n:
-            miss += quotient[:, -1, None, None] * outside
-        misses.append(miss)
-    return np.stack(misses).reshape(len(lams), rounds, *y.shape)
+    n, powers = len(y), _powers(spectrum.eigenvalues, lams, rounds)
+    S = powers.sum(2) / n
+    S[:, 0] += (n - len(z)) / n
+    # The quotient acts on each direction alone; one outside all eigenvectors has the series 1.
+    beyond = np.broadcast_to(np.eye(rounds, 1), (len(lams), rounds, 1))
+    R = np.concatenate([powers, beyond], axis=2)[..., None]
+    quotient = _partial_sums(R, S[..., None])[..., 0]  # (l, rounds, r + 1)
+    misses = spectrum.apply(quotient[..., :-1], targets)
+    if len(z) < n:
+        misses += quotient[..., -1:, None] * outside
+    return misses.reshape(len(lams), rounds, *y.shape)
 
 
 def gcv_errors(K, y, lams, alphas, rounds, *, unrestricted=False):
@@ -413,34 +410,35 @@ def _problem(K, y, lams, rounds):
     return spectrum, y, lams, check.scalar_whole("rounds", rounds, minimum=1)
 
 
-def _powers(d, lam, rounds):
-    """a^k (1 - a) for k = 0 ... rounds - 1, shape (rounds, r), each to full relative accuracy."""
-    return filters.ridge(d, lam) ** np.arange(rounds)[:, None] * (lam / (d + lam))
+def _powers(d, lams, rounds):
+    """a^k (1 - a) for k = 0 ... rounds - 1, shape (l, rounds, r), to full relative accuracy."""
+    lams = lams[:, None, None]
+    return filters.ridge(d, lams) ** np.arange(rounds)[:, None] * (lams / (d + lams))
 
 
-def _loo_misses(spectrum, y, lam, rounds):
-    """Target minus leave-one-out prediction of plain refits, shape (rounds, n, q)."""
+def _loo_misses(spectrum, y, lams, rounds):
+    """Target minus leave-one-out prediction of plain refits, shape (l, rounds, n, q)."""
     U, z = spectrum.eigenvectors, spectrum.expand(y)
-    powers = _powers(spectrum.eigenvalues, lam, rounds)
-    S = (U**2 @ powers.T).T  # (rounds, n)
-    R = spectrum.apply(powers, y)  # (rounds, n, q)
+    powers = _powers(spectrum.eigenvalues, lams, rounds)
+    S = powers @ (U**2).T  # (l, rounds, n)
+    R = spectrum.apply(powers, y)  # (l, rounds, n, q)
     if len(z) < len(y):  # what the eigenvectors do not span is not fitted at all
-        S[0] += np.maximum(1 - (U**2).sum(1), 0)
-        R[0] += y - U @ z
+        S[:, 0] += np.maximum(1 - (U**2).sum(1), 0)
+        R[:, 0] += y - U @ z
     return _partial_sums(R, S)
 
 
 def _partial_sums(R, S):
     """c_1 + ... + c_k for k = 1 ... rounds, with c the quotient of the power series R and S.
 
-    R is (rounds, n, q) and S is (rounds, n). As S is a moment sequence, the coefficients of 1/S
-    after the first are negative and add up to no less than -1/S_0: nothing is amplified.
+    R is (l, rounds, n, q) and S is (l, rounds, n). As S is a moment sequence, the coefficients of
+    1/S after the first are not positive and add up to no less than -1/S_0: nothing is amplified.
     """
     c = np.empty_like(R)
-    for k in range(len(R)):
-        known = (c[:k] * S[k:0:-1, :, None]).sum(0)
-        c[k] = (R[k] - known) / S[0][:, None]
-    return c.cumsum(0)
+    for k in range(R.shape[1]):
+        known = (c[:, :k] * S[:, k:0:-1, :, None]).sum(1)
+        c[:, k] = (R[:, k] - known) / S[:, 0, :, None]
+    return c.cumsum(1)
 
 
 def _grid_weights(alphas, rounds, unrestricted):

@@ -72,11 +72,11 @@ def _fix_signs(U, *others):
 
     Symmetric designs tie two entries in modulus; the first one within 1e-6 decides, not rounding.
     """
-    for j, u in enumerate(U.T):
-        size = np.abs(u)
-        if u[np.argmax(size >= (1 - 1e-6) * size.max())] < 0:
-            for matrix in (U, *others):
-                matrix[:, j] *= -1
+    size = np.abs(U)
+    deciding = (size >= (1 - 1e-6) * size.max(axis=0)).argmax(axis=0)
+    signs = np.where(U[deciding, np.arange(U.shape[1])] < 0, -1.0, 1.0)
+    for matrix in (U, *others):
+        matrix *= signs
 
 
 def _rounding(size, dtype=np.float64):
