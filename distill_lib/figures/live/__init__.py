@@ -11,4 +11,11 @@ from distill_lib.figures.live.spectral import SpectralExplorer
 from distill_lib.figures.live.tolerance import ToleranceRounds
 from distill_lib.figures.live.two_paths import TwoPaths
 
-__all__ = ["WIDGET_VIEW", "Dampening", "LiveFigure", "SpectralExplorer", "ToleranceRounds", "TwoPaths"]
+__all__ = [
+    "WIDGET_VIEW",
+    "Dampening",
+    "LiveFigure",
+    "SpectralExplorer",
+    "ToleranceRounds",
+    "TwoPaths",
+]

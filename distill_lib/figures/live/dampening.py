@@ -18,9 +18,11 @@ __all__ = ["Dampening", "GreedyPath"]
 
 _ROUNDS = 15  # fits that are shown
 _CURVES = 5  # filters that are drawn, at most
-_APART = 0.05  # labels of filters that are closer would overlap
+_APART = 0.05  # labels of filters that were closer would overlap
 # The stored curves are cut at 1e-9 of the data's scale: what is closer than this coincides.
 _COINCIDE = 1e-9
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 LIMIT_LINE = {"color": style.ACCENT, "linewidth": 1.4, "linestyle": (0, (6, 3))}
 BEST_LINE = {"color": style.STUDENT, "linewidth": 1.1, "linestyle": ":", "marker": "o"}
@@ -176,23 +178,24 @@ class Dampening(SpectralFigure, module="dampening"):
     @property
     def optimal_path(self):
         """The rounds with the best weight in each; 1 where every weight gives the same fit."""
-        first = self._curves @ filters.ridge(self._d, self.lam)
-        alphas, kept = [1.0], [filters.ridge(self._d, self.lam)]
+        # From the stored state, which is the same on every machine: one weight leads to the next,
+        # and over many rounds a change in the tenth digit can grow to one in the fifth.
+        d, curves = (np.array(self.data[name]) for name in ("d", "curves"))
+        alphas, kept = [1.0], [filters.ridge(d, self.lam)]
         while len(kept) < _ROUNDS:
-            refit = self._curves @ (kept[0] * kept[-1])
-            alphas.append(self._best_weight(first, refit))
-            mix = filters.distilled(
-                self._d, self.lam, len(alphas), np.array(alphas), unrestricted=True
-            )
-            kept.append(mix)
-        errors = [self._truth_error(self._curves @ keep) for keep in kept]
-        return GreedyPath(np.array(alphas), np.array(kept), np.array(errors))
+            alphas.append(self._best_weight(kept[0] @ curves, (kept[0] * kept[-1]) @ curves))
+            weights = np.array(alphas)
+            kept.append(filters.distilled(d, self.lam, len(alphas), weights, unrestricted=True))
+        errors = [self._truth_error(keep @ curves) for keep in kept]
+        all_kept = np.repeat(kept, self.data["count"], axis=1)
+        return GreedyPath(np.array(alphas), all_kept, np.array(errors))
 
     def _best_weight(self, first, refit):
+        """Return the best weight for the mix of two curves."""
         scale = max(np.abs(self._y).max(), np.abs(self._truth).max())
         if np.abs(first - refit).max() <= _COINCIDE * scale:
             return 1.0
-        return mixing.optimal_alpha(self._truth, first, refit)
+        return mixing.optimal_alpha(self.data["truth"], first, refit)
 
     def _filters(self):
         """Return the filters of all rounds, shape (15, n)."""
@@ -205,17 +208,30 @@ class Dampening(SpectralFigure, module="dampening"):
     def _rows(self):
         return 5
 
+    def _size(self):
+        return f"{super()._size()};--wraps:3"  # names are short: not all rows are two lines high
+
     def _describe(self):
-        best = self.optimal_path
-        at = self.round - 1
+        first, fit, limit = (
+            _number(error, 4)
+            for error in (self.errors()[0], self.truth_error(), self.limit_error())
+        )
         return (
             f"{len(self._y)} noisy points, the true curve, the first fit, fit {self.round} with "
             f"the weight {self.alpha:.3g} and the limit of the fits; filters of eigenvalues that "
-            f"fall, round by round, to their limits; and the errors against the truth: "
-            f"{self.errors()[0]:.3g} for the first fit, {self.truth_error():.3g} for fit "
-            f"{self.round}, {self.limit_error():.3g} in the limit, {best.errors[at]:.3g} for fit "
-            f"{self.round} with the best weight in each round, here {best.alphas[at]:.3g}. "
-            f"{self._story()}"
+            f"fall, round by round, to their limits; and the errors against the truth: {first} for "
+            f"the first fit, {fit} for fit {self.round}, {limit} in the limit. "
+            f"{self._describe_best()}{self._story()}"
+        )
+
+    def _describe_best(self):
+        if self.round == 1:
+            return ""
+        alphas, _, errors = self.optimal_path
+        error, alpha = errors[self.round - 1], alphas[self.round - 1]
+        return (
+            f"With the best weight in each round, here {_number(alpha)}, it is "
+            f"{_number(error, 4)}. "
         )
 
     def _story(self):
@@ -247,7 +263,7 @@ class Dampening(SpectralFigure, module="dampening"):
         ]
         for name, keep, look in fits:
             curve = self._curves @ keep
-            label = f"{name}\ntruth {self._truth_error(curve):.3f}"
+            label = f"{name}\ntruth {_number(self._truth_error(curve), 4)}"
             ax.plot(self._grid, curve, label=label, **look)
 
     def _draw_shares(self, ax):
@@ -257,13 +273,11 @@ class Dampening(SpectralFigure, module="dampening"):
         for share, limit in zip(kept.T, limits, strict=True):
             ax.hlines(limit, 1, _ROUNDS, **LIMIT_LINE)
             _draw_rounds(ax, share)
-        labelled = _labelled(kept[0])
-        for k in labelled:
-            name = f"d = {self._d[spaces[k]]:#.2g}"
-            place = {"ha": "right", "xytext": (-6, 0)}
-            style.label_line(ax, 1, kept[0, k], name, color=style.TRUTH, **place)
+        place = {"ha": "right", "xytext": (-6, 0)}
+        for d, height in zip(self._d[spaces], _label_heights(kept[0]), strict=True):
+            style.label_line(ax, 1, height, f"d = {_number(d, 2)}", color=style.TRUTH, **place)
         self._mark_round(ax)
-        ax.set(xlabel="round $\\tau$", ylabel="share kept $b$", ylim=(0, 1.04))
+        ax.set(xlabel="round $\\tau$", ylabel="share kept $b$", ylim=(-0.02, 1.04))
         ax.set(xlim=(-4.6, _ROUNDS + 0.5), xticks=[1, 5, 10, 15])
 
     def _draw_errors(self, ax):
@@ -297,21 +311,23 @@ def _spread_out(d, lam):
 
     They go from the largest filter to the smallest, or to a twentieth of the largest.
     """
-    keep = filters.ridge(d[d > 0], lam)
-    if not keep.size:
+    if not d.any():
         return [0]
+    keep = filters.ridge(d[d > 0], lam)
     levels = np.linspace(keep[0], max(keep[-1], keep[0] / 20), _CURVES)
     nearest = np.abs(keep[:, None] - levels).argmin(axis=0)
     return sorted(set(nearest.tolist()))
 
 
-def _labelled(shares):
-    """Return which of some descending shares get a label, so that no two labels overlap."""
-    chosen = [0]
-    for k, share in enumerate(shares):
-        if shares[chosen[-1]] - share >= _APART:
-            chosen.append(k)
-    return chosen
+def _label_heights(shares):
+    """Return heights for the labels of descending shares: near them, without an overlap."""
+    heights = []
+    for share in shares:
+        heights.append(min(share, heights[-1] - _APART) if heights else share)
+    for k in reversed(range(len(heights))):
+        floor = heights[k + 1] + _APART if k + 1 < len(heights) else 0.0
+        heights[k] = max(heights[k], floor)
+    return heights
 
 
 def _verdict(errors, limit):
@@ -328,9 +344,14 @@ def _verdict(errors, limit):
     return f"Best at fit {best + 1}." if best else "The first fit is best."
 
 
-def _number(value):
-    """Write a number to three digits, as the JavaScript does between 0.001 and 10,000."""
-    return f"{value:#.3g}".rstrip(".")
+def _number(value, digits=3):
+    """Write a number as the JavaScript does: 0.0312, 1.20·10⁻⁵."""
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.{max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))}f}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}"
 
 
 def _ridge(value):

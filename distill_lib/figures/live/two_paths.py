@@ -26,7 +26,7 @@ _TIMES = (1e-1, 1e3)  # the axis of time, if no setting lies outside
 _POINTS = 150
 
 TEACHER_LINE = {"color": style.TEACHER, "linewidth": 1.9}
-STUDENT_LINE = {"color": style.STUDENT, "linewidth": 2.4, "linestyle": (0, (3, 1.2))}
+STUDENT_LINE = {"color": style.STUDENT, "linewidth": 2.1, "linestyle": (0, (3, 1.2))}
 LATER = {"linewidth": 0.9}
 APART_LINE = {"color": style.TRUTH, "linewidth": 1.4}
 EQUAL_LINE = {"color": style.TRUTH, "linewidth": 1.2, "linestyle": ":"}
@@ -246,7 +246,7 @@ class TwoPaths(LiveFigure, module="two_paths"):
 
     def _story(self):
         """Say how student and teacher compare at equal strong progress."""
-        strong, weak = (f"{value:#.3g}" for value in self.student_progress())
+        strong, weak = map(_share, self.student_progress())
         standing = self._standing()
         if standing == "teacher":
             return (
@@ -257,20 +257,20 @@ class TwoPaths(LiveFigure, module="two_paths"):
             return "The student has reached the labels: nothing of its teacher is left."
         if standing == "path":
             return (
-                f"Until it switches at time {self.switch_time:.3g} the student runs on the labels, "
-                "on the path of its teacher."
+                f"Until it switches at time {_time(self.switch_time)} the student runs on the "
+                "labels, on the path of its teacher."
             )
         return (
             f"At equal strong progress {strong} the student has {weak} of the weak direction, the "
-            f"teacher’s path {self.matched_progress()[1]:#.3g}."
+            f"teacher’s path {_share(self.matched_progress()[1])}."
         )
 
     def _describe(self):
-        now = f"{self.student_time:.3g}"
+        now = f"{_time(self.student_time)}"
         equal = self.teacher_progress([self.student_time])[0]
         return (
             "Progress along a strong and a weak direction, as a path in their plane and each over "
-            f"time. Teacher stopped at time {self.teacher_time:.3g}: "
+            f"time. Teacher stopped at time {_time(self.teacher_time)}: "
             f"{_point(self.teacher_progress())}. Student at time {now}: "
             f"{_point(self.student_progress())}. {self._story()} At equal time {now} the teacher’s "
             f"path is at {_point(equal)}."
@@ -323,15 +323,16 @@ class TwoPaths(LiveFigure, module="two_paths"):
         for corner in self._corners:
             ax.plot(*self.student_progress([corner])[0], **CORNER)
         names = [
-            f"teacher, $T$ = {self.teacher_time:.3g}",
-            f"student, time {self.student_time:.3g}",
-            f"teacher’s path, time {self.matched_time():.3g}",
+            f"teacher, $T$ = {_time(self.teacher_time)}",
+            f"student, time {_time(self.student_time)}",
+            f"teacher’s path, time {_time(self.matched_time())}",
         ]
         points, looks = (stop, now, match), (TEACHER_DOT, STUDENT_DOT, RING)
-        share = {"xlim": (-0.03, 1.05), "ylim": (-0.03, 1.05), "aspect": "equal"}
-        ax.set(xlabel="strong progress", ylabel="weak progress", **share)
+        span, ticks = (-0.03, 1.05), np.linspace(0, 1, 6)
+        ax.set(xlabel="strong progress", xlim=span, xticks=ticks, aspect="equal")
+        ax.set(ylabel="weak progress", ylim=span, yticks=ticks)
         return [
-            ax.plot(*point, label=f"{name}\n{_point(point)}", **look)[0]
+            ax.plot(*point, label="{}\n({}, {})".format(name, *map(_share, point)), **look)[0]
             for point, name, look in zip(points, names, looks, strict=True)
         ]
 
@@ -339,9 +340,9 @@ class TwoPaths(LiveFigure, module="two_paths"):
         """Mark where the student ends; the note stands where no path of a flow runs."""
         x, y = self.limit()
         ax.plot(x, y, "D", color=style.STUDENT, fillstyle="none", markersize=9)
-        side = {"xytext": (-9, 0), "ha": "right"}
-        if x < 0.45:
-            side = {"xytext": (-5, 12)}
+        side = {"xytext": (-8, 0 if y > 0.9 else 9), "ha": "right"}
+        if y < 0.15:
+            side = {"xytext": (-5, 20)} if x < 0.35 else {"xytext": (5, 20), "ha": "right"}
         style.label_line(ax, x, y, "student\nends here", color=style.STUDENT, **side)
 
     def _draw_times(self, ax, k):
@@ -358,7 +359,8 @@ class TwoPaths(LiveFigure, module="two_paths"):
         ax.plot(now, student, **STUDENT_DOT)
         ax.plot(match, self.matched_progress()[k], **RING)
         low, high = self._ends()
-        ax.set(xscale="log", xlim=(10**low, 10**high), ylim=(-0.05, 1.08))
+        more = 0.02 * (high - low)  # so that marks at the ends are whole
+        ax.set(xscale="log", xlim=(10 ** (low - more), 10 ** (high + more)), ylim=(-0.05, 1.08))
         ax.xaxis.set_major_formatter("{x:g}")
 
 
@@ -382,6 +384,16 @@ def _draw_trails(ax, trails, place):
         ax.plot(*place(*past), **look)
 
 
+def _time(value):
+    """Write one time."""
+    return f"{value:.0f}" if 1e3 <= value < 1e4 else f"{value:.3g}"
+
+
+def _share(progress):
+    """Write one progress."""
+    return f"{progress:#.3g}" if progress < 0.1 else f"{progress:.3f}"
+
+
 def _point(progress):
     """Write a point of the plane."""
-    return "{:#.3g} strong, {:#.3g} weak".format(*progress)
+    return "{} strong, {} weak".format(*map(_share, progress))

@@ -9,7 +9,7 @@ import {
 
 const SETTINGS = ["lam", "alpha", "round"];
 const ROUNDS = 15; // this and the next two as in live/dampening.py
-const APART = 0.05; // labels of filters that are closer would overlap
+const APART = 0.05; // labels of filters that were closer would overlap
 const COINCIDE = 1e-9; // of the data's scale: what is closer is the same in the stored curves
 
 // ------------------------------------------------------------------ the fits
@@ -29,6 +29,8 @@ function fitRounds(problem, lam, weigh) {
 
 const chosenRounds = (problem, { lam, alpha }) => fitRounds(problem, lam, () => alpha);
 
+const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
+
 /** The rounds with the weight of least error against the truth in each, any real number. */
 function bestRounds(problem, { lam }) {
   const { y, truth } = problem;
@@ -36,11 +38,11 @@ function bestRounds(problem, { lam }) {
   return fitRounds(problem, lam, (before, first) => {
     // The first fit less the one to the values of the round before, from the shares: for a weak
     // ridge the two curves are nearly the same.
-    const { curve: gap } = fittedCurve(first.keep.map((share, j) => share * (1 - before[j])), problem);
+    const shares = first.keep.map((share, j) => share * (1 - before[j]));
+    const { curve: gap } = fittedCurve(shares, problem);
     if (Math.max(...gap.map(Math.abs)) <= COINCIDE * scale) return 1;
     const miss = truth.map((value, i) => value - first.curve[i]);
-    const [along, size] = [miss, gap].map((values) => values.reduce((sum, v, i) => sum + v * gap[i], 0));
-    return 1 + along / size;
+    return 1 + dot(miss, gap) / dot(gap, gap);
   });
 }
 
@@ -50,8 +52,8 @@ function limitFit(problem, { lam, alpha }) {
 }
 
 /**
- * The rounds with the chosen weight, their limit, and the rounds with the best weights. `known` is an
- * earlier result: what has not changed since then is taken from it.
+ * The rounds with the chosen weight, their limit, and the rounds with the best weights. `known` is
+ * an earlier result: what has not changed since then is taken from it.
  */
 export function evaluate(problem, settings, known = null) {
   const { lam, alpha, round } = settings;
@@ -111,19 +113,23 @@ function ratioSentence({ fits, round }, problem) {
 function sentence(result, problem) {
   const { fits, best, limit, alpha, round } = result;
   const [fit, rival] = [fits[round - 1], best[round - 1]];
-  const error = (miss) => `error against the truth ${speakNumber(miss)}`;
+  const errors = [fit, fits[0], limit, rival].map(({ miss }) => speakNumber(miss, 4));
+  const [own, first, last, least] = errors;
+  const here = speakNumber(rival.alpha);
+  const weight = `With the best weight in each round, here ${here}, it is ${least}. `;
   return (
-    `Fit ${round} with weight ${alpha.toFixed(2)}: ${error(fit.miss)}. The first fit has ` +
-    `${speakNumber(fits[0].miss)}, the limit ${speakNumber(limit.miss)}. With the best weight in ` +
-    `each round, here ${speakNumber(rival.alpha)}, it is ${speakNumber(rival.miss)}. ` +
+    `Fit ${round} with weight ${alpha.toFixed(2)}: error against the truth ${own}. The first fit ` +
+    `has ${first}, the limit ${last}. ${round > 1 ? weight : ""}` +
     `${ratioSentence(result, problem)}${spoken(story(result, speakNumber))}`
   );
 }
 
 function shareSentence({ fits, limit, round }, { shown, d }) {
   const parts = shown.map((j) => {
-    const [first, now, last] = [fits[0], fits[round - 1], limit].map(({ keep }) => keep[j].toFixed(2));
-    return `eigenvalue ${speakNumber(d[j], 2)}: ${first} at first, ${now} at fit ${round}, limit ${last}`;
+    const said = [fits[0], fits[round - 1], limit].map(({ keep }) => keep[j].toFixed(2));
+    const [first, now, last] = said;
+    const name = `eigenvalue ${speakNumber(d[j], 2)}`;
+    return `${name}: ${first} at first, ${now} at fit ${round}, limit ${last}`;
   });
   return `Share kept over ${ROUNDS} rounds. ${parts.join("; ")}.`;
 }
@@ -159,7 +165,7 @@ const dotPath = (x, y, r = 2.6) =>
 
 const dotsPath = (values, X, Y, r) => values.map((y, k) => dotPath(X(k + 1), Y(y), r)).join("");
 
-/** Several rows of values over the rounds, each with dots and a limit; the first dot is the teacher's. */
+/** Rows of values over the rounds, each with dots and a limit; the first dot is the teacher's. */
 function roundLines(plot) {
   const path = (role) => shape(plot, "path", { class: role });
   const mark = path("dl-line dl-cursor");
@@ -176,10 +182,22 @@ function roundLines(plot) {
   };
 }
 
+/** Heights for the labels of descending shares: as near as may be, without an overlap. */
+function labelHeights(shares) {
+  const heights = [];
+  for (const share of shares) heights.push(Math.min(share, (heights.at(-1) ?? Infinity) - APART));
+  let floor = 0;
+  for (let k = heights.length - 1; k >= 0; k--) {
+    heights[k] = Math.max(heights[k], floor);
+    floor = heights[k] + APART;
+  }
+  return heights;
+}
+
 function sharePanel({ shown, d }) {
   const view = panel({
     x: { domain: [-3.4, ROUNDS + 0.5], ticks: TURN_TICKS, label: "round τ" },
-    y: { domain: [0, 1.04], ticks: ticks(0, 1, 5), label: "Filter b: share kept" },
+    y: { domain: [-0.02, 1.04], ticks: ticks(0, 1, 5), label: "Filter b: share kept" },
     key: [["dl-limit", "limit"]],
     height: HEIGHT.tall,
   });
@@ -191,12 +209,8 @@ function sharePanel({ shown, d }) {
   return { ...view, update({ fits, limit, round }) {
     const rows = shown.map((j) => fits.map(({ keep }) => keep[j]));
     draw(view, rows, shown.map((j) => limit.keep[j]), round);
-    let last = Infinity;
-    rows.forEach(([share], k) => {
-      const isFree = last - share >= APART;
-      if (isFree) last = share;
-      labels[k].setAttribute("y", Y(share) + 4);
-      labels[k].setAttribute("visibility", isFree ? "visible" : "hidden");
+    labelHeights(rows.map(([share]) => share)).forEach((height, k) => {
+      labels[k].setAttribute("y", Y(height) + 4);
     });
   } };
 }
@@ -298,7 +312,8 @@ function fillTable(view, { fits, best, limit, lam, alpha, round }, problem) {
   };
   const [before, fit, rival] = [fits[round - 2], fits[round - 1], best[round - 1]];
   const ridge = alpha === 0 ? "zero function" : `λ/α = ${formatNumber(lam / alpha)}`;
-  const weight = round === 1 ? "any α" : `best α = ${formatNumber(rival.alpha).replace("-", "−")}`;
+  const number = formatNumber(rival.alpha).replace("-", "−");
+  const weight = round === 1 ? "any α" : `best α = ${number}`;
   view.set(0, "first fit", cells(fits[0]));
   view.set(1, `fit ${round - 1}`, before ? cells(before) : null);
   view.set(2, `fit ${round}, α = ${alpha.toFixed(2)}`, cells(fit));

@@ -1,6 +1,6 @@
 import {
-  announcer, button, choice, element, formatNumber, frame, linePath, observe, panel, read, shape,
-  significant, slider, speakNumber, table, ticks, write,
+  announcer, button, choice, element, extent, formatNumber, frame, linePath, observe, panel, read,
+  shape, significant, slider, speakNumber, table, ticks, write,
 } from "./toolkit.js";
 
 // Teacher and student under gradient flow in the plane of a strong and a weak direction.
@@ -60,21 +60,23 @@ function matchedTime(settings, progress) {
 function standing(settings, { student, teacher }) {
   const { schedule, student_time, switch_time } = settings;
   const hasSwitched = student_time > switch_time;
-  const followsTeacher = !switches(settings) || (schedule === "labels then teacher") === hasSwitched;
+  const teacherIsLast = schedule === "labels then teacher";
+  const followsTeacher = !switches(settings) || teacherIsLast === hasSwitched;
   const target = followsTeacher ? teacher : [1, 1];
   if (student.every((b, k) => Math.abs(b - target[k]) <= REACHED * target[k])) {
     return followsTeacher ? "at its teacher" : "at the labels";
   }
-  return schedule === "labels then teacher" && !hasSwitched ? "on the teacher's path" : null;
+  return teacherIsLast && !hasSwitched ? "on the teacher's path" : null;
 }
 
 /** Teacher, student and the two points of the teacher's path to compare the student with. */
 export function evaluate(settings) {
-  const { teacher_time, student_time, ratio, schedule } = settings;
+  const { teacher_time, student_time, switch_time, ratio, schedule } = settings;
   const rates = [1, 1 / ratio];
   const onLabels = (time) => rates.map((d) => done(time * d));
-  const student = rates.map((d) => studentProgress(d, settings, student_time));
+  const ofStudent = (time) => rates.map((d) => studentProgress(d, settings, time));
   const teacher = onLabels(teacher_time);
+  const student = ofStudent(student_time);
   const time = matchedTime(settings, student[0]);
   return {
     teacher,
@@ -83,29 +85,39 @@ export function evaluate(settings) {
     matchedTime: time,
     equal: onLabels(student_time),
     limit: schedule === "teacher then labels" ? [1, 1] : teacher,
+    corner: switches(settings) ? ofStudent(switch_time) : null,
     standing: standing(settings, { student, teacher }),
   };
 }
 
 // --------------------------------------------------------------------- words
 
+/** Write a progress; `small` writes one that has too few decimals. */
+const share = (value, small = formatNumber) => (value < 0.1 ? small(value) : value.toFixed(3));
+
 /** What the comparison at equal strong progress says. */
 function story({ student, matched, standing }, { switch_time }, number) {
-  const [strong, weak] = student.map((value) => number(value));
+  const [strong, weak, rival] = [...student, matched[1]].map((b) => share(b, number));
   if (standing === "at its teacher") {
-    return `The student has returned to its teacher: ${strong} of the strong direction, ${weak} of the weak one.`;
+    const progress = `${strong} of the strong direction, ${weak} of the weak one`;
+    return `The student has returned to its teacher: ${progress}.`;
   }
-  if (standing === "at the labels") return "The student has reached the labels: nothing of its teacher is left.";
+  if (standing === "at the labels") {
+    return "The student has reached the labels: nothing of its teacher is left.";
+  }
   if (standing === "on the teacher's path") {
-    return `Until it switches at time ${number(switch_time)} the student runs on the labels, on the path of its teacher.`;
+    const path = "the student runs on the labels, on the path of its teacher";
+    return `Until it switches at time ${number(switch_time)} ${path}.`;
   }
   return (
     `At equal strong progress ${strong} the student has ${weak} of the weak direction, the ` +
-    `teacher’s path ${number(matched[1])}.`
+    `teacher’s path ${rival}.`
   );
 }
 
-const point = ([strong, weak]) => `${speakNumber(strong)} strong, ${speakNumber(weak)} weak`;
+const spoken = (progress) => share(progress, speakNumber);
+
+const point = ([strong, weak]) => `${spoken(strong)} strong, ${spoken(weak)} weak`;
 
 function planeSentence(result, settings) {
   const { teacher, student, limit } = result;
@@ -120,8 +132,8 @@ function planeSentence(result, settings) {
 function timeSentence(name, { student, equal }, k, settings) {
   return (
     `${name} progress over time. At time ` +
-    `${speakNumber(settings.student_time)} the student has ${speakNumber(student[k])}, a teacher ` +
-    `that goes on has ${speakNumber(equal[k])}.`
+    `${speakNumber(settings.student_time)} the student has ${spoken(student[k])}, a teacher ` +
+    `that goes on has ${spoken(equal[k])}.`
   );
 }
 
@@ -144,7 +156,8 @@ function timeDomain(settings) {
 function timeGrid([low, high], ratio) {
   const start = Math.min(low, -3);
   const end = Math.max(high, Math.log10(40 * ratio)); // by then the weak direction is complete
-  return Array.from({ length: POINTS }, (_, k) => 10 ** (start + ((end - start) * k) / (POINTS - 1)));
+  const step = (end - start) / (POINTS - 1);
+  return Array.from({ length: POINTS }, (_, k) => 10 ** (start + k * step));
 }
 
 /** The times of the grid, and as dense again from `breakpoint` on, where the path has a corner. */
@@ -155,7 +168,9 @@ function withBreak(grid, breakpoint) {
 
 /** A path up to `now` and beyond: each part holds times and both kinds of progress. */
 function trail(progress, times, now) {
-  const part = (chosen) => ({ times: chosen, progress: [0, 1].map((k) => chosen.map((t) => progress(t, k))) });
+  const part = (chosen) => {
+    return { times: chosen, progress: [0, 1].map((k) => chosen.map((t) => progress(t, k))) };
+  };
   return {
     past: part([0, ...times.filter((time) => time > 0 && time < now), now]),
     later: part([now, ...times.filter((time) => time > now)]),
@@ -177,14 +192,15 @@ const HEIGHT = { tall: 366, low: 170 }; // as in live/two_paths.py
 const SHARE = { domain: [-0.03, 1.05], ticks: ticks(0, 1, 5) };
 
 const at = (x, y) => `M${x.toFixed(2)} ${y.toFixed(2)}`;
-const dot = (x, y, r = 4.2) => `${at(x - r, y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
+const dot = (x, y, r = 4.2) =>
+  `${at(x - r, y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
 const diamond = (x, y, r = 5.4) => `${at(x - r, y)}l${r} ${-r}l${r} ${r}l${-r} ${r}Z`;
 const square = (x, y, r = 3.4) => `${at(x - r, y - r)}h${2 * r}v${2 * r}h${-2 * r}Z`;
 
 /** The lines and marks that every panel has, in the order of drawing. */
 function marks(plot) {
   const path = (role) => {
-    const node = shape(plot, "path", { class: role });
+    const node = shape(plot, "path", { class: role, d: "" });
     return (d) => node.setAttribute("d", d);
   };
   return {
@@ -211,12 +227,12 @@ function drawTrails(draw, { teacher, student }, X, Y, place) {
   draw.studentLater(line(student.later));
 }
 
-/** Write a note at the left of a mark, where no path of a flow runs, or above one at the left edge. */
-function placeNote(node, x, y) {
-  const isAtEdge = x < 120;
-  node.setAttribute("x", (isAtEdge ? x - 8 : x - 14).toFixed(1));
-  node.setAttribute("y", (isAtEdge ? y - 16 : y + 4).toFixed(1));
-  node.setAttribute("text-anchor", isAtEdge ? "start" : "end");
+/** Write a note above left of a mark, where no path of a flow runs; further up where it is low. */
+function placeNote(node, x, y, isLow) {
+  const isLeft = x < 120;
+  node.setAttribute("x", (isLeft ? x - 8 : isLow ? x + 8 : x - 14).toFixed(1));
+  node.setAttribute("y", Math.max(isLow ? y - 15 : y - 7, 14).toFixed(1));
+  node.setAttribute("text-anchor", isLeft ? "start" : "end");
 }
 
 function planePanel() {
@@ -232,16 +248,15 @@ function planePanel() {
   const note = shape(plot, "text", { class: "dl-note" }, "student ends here");
   const place = ([strong, weak]) => [X(strong), Y(weak)];
   return { ...view, update(result, settings, both) {
-    const { teacher, student, matched, limit } = result;
+    const { teacher, student, matched, limit, corner } = result;
     drawTrails(draw, both, X, Y, ({ progress }) => progress);
     draw.apart(`${at(...place(student))}V${Y(matched[1]).toFixed(2)}`);
     draw.limit(diamond(...place(limit), 9));
-    const corner = [1, 1 / settings.ratio].map((d) => studentProgress(d, settings, settings.switch_time));
-    draw.corner(switches(settings) ? square(...place(corner)) : "");
+    draw.corner(corner ? square(...place(corner)) : "");
     draw.teacherDot(dot(...place(teacher)));
     draw.studentDot(diamond(...place(student)));
     draw.matched(dot(...place(matched), 5.5));
-    placeNote(note, ...place(limit));
+    placeNote(note, ...place(limit), limit[1] < 0.15);
     view.describe(planeSentence(result, settings));
   } };
 }
@@ -250,34 +265,38 @@ function planePanel() {
 function decadeTicks([low, high]) {
   const step = Math.ceil((high - low) / 6);
   const text = (k) => (Math.abs(k) <= 4 ? String(10 ** k) : formatNumber(10 ** k, 1));
-  const count = Math.floor((high - low) / step) + 1;
-  return Array.from({ length: count }, (_, k) => ({ value: low + k * step, text: text(low + k * step) }));
+  const exponents = Array.from({ length: high - low + 1 }, (_, k) => low + k);
+  const isShown = (k) => (k - low) % step === 0;
+  return exponents.filter(isShown).map((k) => ({ value: k, text: text(k) }));
 }
+
+/** A little more than the axis, so that marks at its ends are whole. */
+const widened = ([low, high]) => extent([[low, high]], 0.02);
 
 /** A panel of progress along direction k over time, on a logarithmic axis. */
 function timePanel(name, k, domain) {
   const scales = (ends) => ({
-    x: { domain: ends, ticks: decadeTicks(ends), label: "time (in units of 1/d₁)" },
+    x: { domain: widened(ends), ticks: decadeTicks(ends), label: "time (in units of 1/d₁)" },
     y: { ...SHARE, ticks: ticks(0, 1, 2), label: `${name} progress over time` },
   });
   const view = panel({ ...scales(domain), height: HEIGHT.low });
   const draw = marks(view.plot);
   let drawn = { domain, X: view.X, Y: view.Y };
   return { ...view, update(result, settings, both, ends) {
-    if (ends.some((end, j) => end !== drawn.domain[j])) drawn = { domain: ends, ...view.rescale(scales(ends)) };
+    const isMoved = ends.some((end, j) => end !== drawn.domain[j]);
+    if (isMoved) drawn = { domain: ends, ...view.rescale(scales(ends)) };
     const { X, Y } = drawn;
     const floor = ends[0] - 1; // stands for time 0
     const log = (time) => Math.max(floor, Math.log10(time));
     const { teacher_time, student_time, switch_time } = settings;
-    const { teacher, student, matched, matchedTime: time, equal } = result;
+    const { teacher, student, matched, matchedTime: time, equal, corner } = result;
     const place = (t, progress) => [X(log(t)), Y(progress)];
     const now = place(student_time, student[k]);
     const match = place(time, matched[k]);
     drawTrails(draw, both, X, Y, (part) => [part.times.map(log), part.progress[k]]);
     draw.apart(k === 0 ? `${at(...match)}H${now[0].toFixed(2)}` : "");
     draw.equal(`${at(...now)}V${Y(equal[k]).toFixed(2)}`);
-    const corner = studentProgress(k ? 1 / settings.ratio : 1, settings, switch_time);
-    draw.corner(switches(settings) ? square(...place(switch_time, corner)) : "");
+    draw.corner(corner ? square(...place(switch_time, corner[k])) : "");
     draw.teacherDot(dot(...place(teacher_time, teacher[k])));
     draw.studentDot(diamond(...now));
     draw.matched(dot(...match, 5.5));
@@ -327,7 +346,8 @@ function switchSlider(model, onInput) {
 
 function makeControls(model) {
   const change = (name) => (value) => write(model, { [name]: value });
-  const logarithmic = (name, label, ends) => () => logSlider(label, ends, model.get(name), change(name));
+  const logarithmic = (name, label, ends) => () =>
+    logSlider(label, ends, model.get(name), change(name));
   const makers = {
     teacher_time: logarithmic("teacher_time", "teacher time T", TIMES),
     student_time: logarithmic("student_time", "student time", TIMES),
@@ -346,15 +366,15 @@ function makeControls(model) {
   return model.get("controls").map((name) => ({ name, ...makers[name]() }));
 }
 
-const ROWS = ["dl-teacher dl-past", "dl-student dl-dashed", "dl-mark", "dl-equal"];
+const ROWS = ["dl-student dl-dashed", "dl-teacher dl-past", "dl-mark", "dl-equal"];
 
 function fillTable(readout, result, { teacher_time, student_time }) {
-  const numbers = (values) => values.map((value) => formatNumber(value));
   const { teacher, student, matched, matchedTime: time, equal } = result;
-  readout.set(0, `teacher at T = ${formatNumber(teacher_time)}`, numbers(teacher));
-  readout.set(1, `student at time ${formatNumber(student_time)}`, numbers(student));
-  readout.set(2, `teacher at ${formatNumber(time)}, equal strong progress`, numbers(matched));
-  readout.set(3, `teacher at ${formatNumber(student_time)}, equal time`, numbers(equal));
+  const set = (row, name, progress) => readout.set(row, name, progress.map((b) => share(b)));
+  set(0, `student at time ${formatNumber(student_time)}`, student);
+  set(1, `teacher, stops at ${formatNumber(teacher_time)}`, teacher);
+  set(2, `its path at ${formatNumber(time)}, equal strong progress`, matched);
+  set(3, `its path at ${formatNumber(student_time)}, equal time`, equal);
 }
 
 function render({ model, el }) {
@@ -367,7 +387,6 @@ function render({ model, el }) {
     columns: ["point", "strong", "weak"],
     rows: ROWS,
   });
-  readout.node.classList.add("dl-reserve"); // its last row has one line or two on a telephone
   const status = element("p", { class: "dl-status dl-story" });
   const voice = announcer();
 
