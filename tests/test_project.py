@@ -238,7 +238,8 @@ MODULES = sorted(
 )
 # Data flows one way: a module imports from its own line or from a line above.
 LAYERS = (
-    ("distill_lib._validation", "distill_lib.datasets", "distill_lib.noise"),
+    ("distill_lib._validation", "distill_lib._fetch"),
+    ("distill_lib.datasets", "distill_lib.noise", "distill_lib.results"),
     ("distill_lib.kernel.kernels",),
     ("distill_lib.kernel.spectrum", "distill_lib.kernel.filters"),
     ("distill_lib.kernel",),

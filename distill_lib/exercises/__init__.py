@@ -14,12 +14,16 @@ ValueError: label must be one of the registered exercises, got 'ex-no-such-exerc
 from __future__ import annotations
 
 from distill_lib.exercises import (  # noqa: F401 (they register)
+    deviations,
     equivalent,
     filters,
+    mixed,
     puzzle,
     repeated,
     sparsification,
+    stopping,
     tolerance,
+    weight,
 )
 from distill_lib.exercises._registry import Unfilled, WrongAnswer, check, labels
 

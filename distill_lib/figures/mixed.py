@@ -25,15 +25,15 @@ def _shades(count):
     return style.round_colors(count + 1)[1:]
 
 
-def two_chains(x, y, grid, first, without, mixed, errors_without, errors_mixed):
+def two_chains(x, y, grid, truth, first, without, mixed, errors_without, errors_mixed):
     """Draw where two chains of fits end, and their errors on the way.
 
     Parameters
     ----------
     x, y : ndarray, shape (n,)
         Data.
-    grid : ndarray, shape (m,)
-        Points of the curves.
+    grid, truth : ndarray, shape (m,)
+        Points of the curves, and the true curve.
     first, without, mixed : ndarray, shape (m,)
         The common first fit, and the last fit of the chain without and with labels in the mix.
     errors_without, errors_mixed : ndarray, shape (rounds,)
@@ -45,6 +45,7 @@ def two_chains(x, y, grid, first, without, mixed, errors_without, errors_mixed):
     """
     figure, (left, right) = style.axes(2, size=(6.4, 3.3))
     rounds = np.arange(1, len(errors_mixed) + 1)
+    left.plot(grid, truth, color=style.TRUTH, linestyle=_DASHES, linewidth=1.1)
     left.plot(x, y, "o", color=style.NOISE, zorder=4)
     left.plot(grid, first, color=style.TEACHER)
     left.plot(grid, mixed, color=style.STUDENT)
@@ -55,7 +56,12 @@ def two_chains(x, y, grid, first, without, mixed, errors_without, errors_mixed):
     left.annotate(
         f"fit {rounds[-1]}, no labels (dotted)", (0.99, 0.8), color=style.STUDENT, **where
     )
-    left.set_ylim(min(y.min(), first.min()) - 0.1, 1.45 * max(y.max(), first.max()))
+    at = 3 * len(grid) // 4
+    style.label_line(
+        left, grid[at], truth[at], "true curve", color=style.TRUTH, va="top", ha="center",
+        xytext=(2, -6),
+    )  # fmt: skip
+    left.set_ylim(1.3 * min(y.min(), first.min()), 1.45 * max(y.max(), first.max()))
     left.set_xlabel("x")
     right.plot(rounds, errors_mixed, color=style.STUDENT, marker="o", markersize=3)
     right.plot(rounds, errors_without, color=style.STUDENT, linestyle=":", marker="s", markersize=3)

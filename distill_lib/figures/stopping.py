@@ -138,7 +138,7 @@ def kept_and_missing(filters, strong):
     """
     figure, (left, right) = style.axes(2)
     names = {  # where the name goes: left panel, right panel
-        "ridge": ({"xytext": (0, 8)}, {"xytext": (6, 19), "ha": "center"}),
+        "ridge": ({"xytext": (0, 8)}, {"xytext": (15, 37), "ha": "center"}),
         "one stop": ({"xytext": (-3, -8), "ha": "right"}, {"xytext": (8, -2)}),
         "refits": ({"xytext": (6, 6)}, {"xytext": (-4, -9)}),
     }

@@ -20,6 +20,7 @@ __all__ = [
 
 _DASHED = (0, (4, 2))
 _MARKS = "osD^v"
+_METHODS = (style.NOISE, style.round_colors(3)[1], style.STUDENT)
 
 
 def zigzag(x, y, grid, truth, fits, errors):
@@ -45,7 +46,7 @@ def zigzag(x, y, grid, truth, fits, errors):
     left.plot(grid, truth, color=style.TRUTH, linestyle=":", linewidth=1.4)
     place = {"xycoords": "axes fraction", "ha": "right", "fontsize": 9}
     left.annotate("truth (dotted)", (1, 0.97), color=style.TRUTH, **place)
-    looks = zip(fits.items(), (style.STUDENT, style.ACCENT), ("-", _DASHED), strict=True)
+    looks = zip(fits.items(), (style.TEACHER, style.STUDENT), ("-", _DASHED), strict=True)
     for k, ((number, curve), color, line) in enumerate(looks):
         left.plot(grid, curve, color=color, linestyle=line)
         text = f"fit {number}" + (" (dashed)" if k else "")
@@ -255,14 +256,13 @@ def forest(rows, series, panels, *, label):
     figure, axes = style.axes(
         len(panels), size=(6.4, 1.5 + 0.4 * len(rows)), sharex=True, sharey=True, squeeze=False
     )
-    colors = (style.NOISE, style.TEACHER, style.STUDENT, style.ACCENT)
     middle = np.arange(len(rows))
     spread = np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0]
     for ax, (panel, (means, errors)) in zip(axes[0], panels.items(), strict=True):
         for k, name in enumerate(series):
             ax.errorbar(
-                means[k], middle + spread[k], xerr=errors[k], fmt=_MARKS[k], color=colors[k],
-                linewidth=1.4, markersize=4.5, label=name,
+                means[k], middle + spread[k], xerr=errors[k], fmt=_MARKS[k],
+                color=_METHODS[k], linewidth=1.4, markersize=4.5, label=name,
             )  # fmt: skip
         ax.axvline(0, color=style.TRUTH, linewidth=0.8)
         _name(ax, panel)
@@ -281,6 +281,7 @@ def mistuned(settings, methods, values, *, label):
     settings : sequence of str
         Ridges, from left to right.
     methods : sequence of str
+        The first is the baseline; the others look as in `forest`.
     values : array_like, shape (methods, settings)
         The score; all on one axis.
     label : str
@@ -292,11 +293,11 @@ def mistuned(settings, methods, values, *, label):
     """
     values = np.asarray(values, float)
     figure, ax = style.axes()
-    colors = (style.TEACHER, style.NOISE, style.STUDENT, style.ACCENT)
+    colors, marks = (style.ACCENT, *_METHODS), "^" + _MARKS
     places = np.arange(len(settings))
     spread = np.linspace(-0.3, 0.3, len(methods)) if len(methods) > 1 else [0.0]
     for k, (name, row) in enumerate(zip(methods, values, strict=True)):
-        ax.plot(places + spread[k], row, _MARKS[k], color=colors[k], markersize=7, label=name)
+        ax.plot(places + spread[k], row, marks[k], color=colors[k], markersize=7, label=name)
         for place, value in zip(places + spread[k], row, strict=True):
             ax.vlines(place, values.min(), value, color=colors[k], linewidth=1, alpha=0.5)
     ax.set_xticks(places, settings)
@@ -324,9 +325,9 @@ def overfit(rounds, chosen, test, names):
     """
     figure, axes = style.axes(len(names), size=(6.4, 3.1), sharey=True, squeeze=False)
     for ax, one, other, name in zip(axes[0], chosen, test, names, strict=True):
-        ax.plot(rounds, one, color=style.TEACHER, marker="s", linestyle=_DASHED)
+        ax.plot(rounds, one, color=style.NOISE, marker="s", linestyle=_DASHED)
         ax.plot(rounds, other, color=style.STUDENT, marker="o")
-        style.label_line(ax, rounds[-1], one[-1], "leave-one-out", color=style.TEACHER,
+        style.label_line(ax, rounds[-1], one[-1], "leave-one-out", color=style.NOISE,
                          ha="right", va="top", xytext=(0, -7))  # fmt: skip
         style.label_line(ax, rounds[-1], other[-1], "test", color=style.STUDENT, ha="right",
                          va="bottom", xytext=(0, 7))  # fmt: skip

@@ -142,6 +142,7 @@ def rounds_on_digits(
     """
     lams = check.positive("lams", check.finite_array("lams", lams, ndim=1))
     rounds = check.scalar_whole("rounds", rounds, minimum=1)
+    check.scalar_whole("n_validation", n_validation, minimum=1)
     check.scalar_whole("splits", splits, minimum=1)
     check.positive("bandwidth", bandwidth)
     scores = [

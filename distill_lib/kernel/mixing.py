@@ -18,6 +18,7 @@ for feasible varying weights and the exact meaning of dampening are derived in t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,6 +55,9 @@ __all__ = [
 
 #: Predictions that differ by less than this share of their size are the same up to rounding.
 _COINCIDE = 1e-13
+
+#: Refits whose differences are dependent up to this share count as dependent.
+_DEPENDENT = 1e-10
 
 
 # ----------------------------------------------------------------------- one round
@@ -208,7 +212,8 @@ def weights_per_round(w):
     Parameters
     ----------
     w : array_like, shape (rounds,)
-        Weights of :math:`S y, \dots, S^\tau y`; they must add up to 1 (to 1e-9).
+        Weights of :math:`S y, \dots, S^\tau y`; they must add up to 1 (to 1e-9, and if they are
+        huge to their rounding).
 
     Returns
     -------
@@ -233,7 +238,7 @@ def weights_per_round(w):
     """
     w = check.finite_array("w", w, ndim=1)
     scale = np.abs(w).max()
-    if abs(w.sum() - 1) > 1e-9 * scale:
+    if abs(w.sum() - 1) > 1e-9 + len(w) * np.finfo(float).eps * scale:
         raise ValueError(f"w must add up to 1, got {w.sum()}")
     left = np.cumsum(w[::-1])[::-1]  # w_k + ... + w_tau
     nothing = np.cumsum(np.abs(w[::-1]))[::-1] == 0
@@ -288,7 +293,14 @@ def distance_to_limit(d, lam, alpha, rounds):
     d, lam = check.non_negative("d", d), check.positive("lam", lam)
     alpha = check.weight("alpha", alpha)
     rounds = check.whole("rounds", rounds, minimum=0)
-    return ((1 - alpha) * (d / (d + lam))) ** rounds * (lam / (alpha * d + lam))
+    return _shrinking_power(d, lam, alpha, rounds) * (lam / (alpha * d + lam))
+
+
+def _shrinking_power(d, lam, alpha, rounds):
+    """((1 - alpha) a)^rounds through logarithms: exact to |log| * eps for many rounds too."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        power = np.exp(rounds * (np.log1p(-alpha) - np.log1p(lam / d)))
+    return np.where(rounds == 0, 1.0, power)
 
 
 def contraction(d_max, lam, alpha):
@@ -335,8 +347,9 @@ def contraction(d_max, lam, alpha):
 def filter_ratio(d_strong, d_weak, lam, alpha, rounds):
     r"""Ratio of two filter values, :math:`\rho_\tau = b^{(\tau)}(d_k)/b^{(\tau)}(d_j)`.
 
-    For :math:`d_k \ge d_j > 0` it lies between :math:`\rho_1` and :math:`\rho_1^\tau`, and it falls
-    as :math:`\alpha` rises: that is the dampening. In the round it is *not* monotone.
+    For :math:`d_k > d_j > 0` it lies between :math:`\rho_1` and :math:`\rho_1^\tau`, and for
+    :math:`\tau \ge 2` it falls as :math:`\alpha` rises: that is the dampening. In the round it is
+    *not* monotone.
 
     Parameters
     ----------
@@ -376,9 +389,9 @@ def filter_ratio(d_strong, d_weak, lam, alpha, rounds):
     rounds = check.whole("rounds", rounds, minimum=1)
     # b = a (alpha + (1 - alpha) b_before), so only the factor in the brackets depends on the round,
     # and it is at least alpha; without labels the ratio is a power, which needs no small numbers.
-    first = (1 + lam / d_weak) / (1 + lam / d_strong)
     strong, weak = (_target_filter(d, lam, alpha, rounds) for d in (d_strong, d_weak))
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        first = (d_strong / d_weak) * ((d_weak + lam) / (d_strong + lam))
         return np.where(alpha == 0, first**rounds, first * (strong / weak))
 
 
@@ -430,14 +443,16 @@ def ratio_threshold(d_strong, d_weak, lam, alpha, rounds):
 
     .. math::
         \mathrm{sgn}(\rho_\tau - \rho_{\tau-1}) = \mathrm{sgn}(\alpha_c - \alpha), \qquad
-        \alpha_c = \frac{a_k - a_j}{a_j(1/b_j - 1) - a_k(1/b_k - 1)}
+        \alpha_c = \frac{a_k - a_j}{a_j(1/b_j - 1) - a_k(1/b_k - 1)} .
 
-    if the denominator is positive; otherwise the ratio rises, and infinity is returned.
+    From the second round on the denominator is at least :math:`a_k - a_j`, so that
+    :math:`0 < \alpha_c \le 1`, with equality in round 2. In round 1 it is 0 and the ratio rises:
+    infinity is returned.
 
     Parameters
     ----------
     d_strong, d_weak : array_like
-        The two eigenvalues, > 0, ``d_strong >= d_weak``.
+        The two eigenvalues, > 0, ``d_strong > d_weak``.
     lam : array_like
         Ridge, > 0.
     alpha : array_like
@@ -468,18 +483,33 @@ def ratio_threshold(d_strong, d_weak, lam, alpha, rounds):
     array([  inf, 1.   , 0.377])
     """
     d_strong, d_weak, lam, alpha = _pair(d_strong, d_weak, lam, alpha)
+    if (d_strong == d_weak).any():
+        raise ValueError(
+            "d_strong must be > d_weak, got equal eigenvalues: their ratio is always 1"
+        )
     rounds = check.whole("rounds", rounds, minimum=1)
-    lost = []
-    for d in (d_weak, d_strong):
-        # a / b of the round before is 1 / (its target's filter); in round 1 it is a itself.
-        a = d / (d + lam)
-        before = _target_filter(d, lam, alpha, np.maximum(rounds - 1, 1))
-        with np.errstate(divide="ignore"):
-            lost.append(np.where(rounds == 1, 0.0, 1 / before - a))
-    gap = d_strong / (d_strong + lam) - d_weak / (d_weak + lam)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = lost[0] - lost[1]
-        return np.where(difference > 0, gap / difference, np.inf)
+    gap = lam * (d_strong - d_weak) / ((d_strong + lam) * (d_weak + lam))  # a_k - a_j
+    # With T the filter of the target of the round before, a / b = 1 / T there. So the denominator
+    # is the gap plus 1/T_j - 1/T_k, and nothing cancels but a difference of two filters, taken of
+    # what they keep or of what they miss.
+    earlier = np.maximum(rounds - 2, 0)
+    missed = [_missed(d, lam, alpha, earlier) for d in (d_weak, d_strong)]
+    weak, strong = (
+        _target_filter(d, lam, alpha, np.maximum(rounds - 1, 1)) for d in (d_weak, d_strong)
+    )
+    kept = np.where(
+        missed[1] < 0.5, missed[0] - missed[1], (strong - weak) / (1 - alpha + (alpha == 1))
+    )
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        threshold = gap / (gap + (1 - alpha) * kept / (weak * strong))
+    # It is positive; where filters underflow (no labels, many rounds) the smallest double stands in.
+    threshold = np.where(threshold > 0, threshold, np.finfo(float).tiny)
+    return np.where(rounds == 1, np.inf, threshold)
+
+
+def _missed(d, lam, alpha, rounds):
+    """1 - b, to full relative accuracy; 0 before the first round."""
+    return (1 - _shrinking_power(d, lam, alpha, rounds)) * (lam / (alpha * d + lam))
 
 
 def _target_filter(d, lam, alpha, rounds):
@@ -582,7 +612,8 @@ class OptimalPath(NamedTuple):
     joint_alphas : tuple of ndarray
         Entry :math:`\tau - 1`, shape (tau,), is the best sequence for exactly :math:`\tau` fits.
     joint_losses : ndarray, shape (rounds,)
-        Its error: the least that :math:`\tau` fits with any weights reach. It never rises.
+        Its error: the least that :math:`\tau` fits reach with any weights (in [0, 1], if clipped).
+        It never rises, and is never above that of the greedy path, both up to rounding.
     """
 
     greedy_alphas: np.ndarray
@@ -671,9 +702,15 @@ def optimal_path(K, y, lam, K_validation, y_validation, rounds, *, clip=False):
     Notes
     -----
     Where a round's two predictions coincide every weight is as good, and 1 is kept. The joint
-    optimum over all real weights is that of the *coordinates*; a set of measure zero of them has
-    no sequence of weights (`weights_per_round`) and is refused. With more rounds than held-out
-    points there are many joint optima, and the one with the smallest coordinates is returned.
+    optimum over all real weights is that of the *coordinates*; where these have no sequence of
+    weights (`weights_per_round`), it can be approached and not attained, and a sequence that is not
+    the best is returned. With more rounds than held-out numbers or than different eigenvalues there
+    are many joint optima; one of them is returned.
+
+    Refits look more and more alike. Beyond about eight rounds the real weights of a joint optimum
+    can be so large that double precision does not carry them, neither here nor in a chain that uses
+    them; directions below 1e-10 of the largest are left out, and the losses are those of the
+    weights that are returned. Weights in [0, 1] have no such trouble.
 
     Source: chapter 8. The joint optimum is derived there.
 
@@ -723,16 +760,28 @@ def path_from_refits(refits, y, *, clip=False):
     if refits.shape[1:] != y.shape:
         raise ValueError(f"refits must have shape (rounds, *{y.shape}), got {refits.shape}")
     refits, y = refits.reshape(len(refits), -1), y.ravel()
-    joint = [_joint(refits[:tau], y, clip) for tau in range(1, len(refits) + 1)]
-    return OptimalPath(
-        *_greedy(refits, y, clip),
-        tuple(weights_per_round(w) for w in joint),
-        np.array([_loss(w @ refits[: len(w)], y) for w in joint]),
-    )
+    greedy_alphas, greedy_losses = _greedy(refits, y, clip)
+    joint_alphas, joint_losses = [np.ones(1)], [greedy_losses[0]]
+    for tau in range(2, len(refits) + 1):
+        # A first refit with weight 1 changes nothing: so one round more is never worse.
+        candidates = [greedy_alphas[:tau], np.r_[1.0, joint_alphas[-1]]]
+        with suppress(ValueError):  # then no sequence has these coordinates
+            candidates.append(weights_per_round(_joint(refits[:tau], y, clip)))
+        losses = [_sequence_loss(alphas, refits, y) for alphas in candidates]
+        best = int(np.argmin(losses))
+        joint_alphas.append(candidates[best])
+        joint_losses.append(losses[best])
+    return OptimalPath(greedy_alphas, greedy_losses, tuple(joint_alphas), np.array(joint_losses))
 
 
 def _loss(prediction, y):
     return float(((prediction - y) ** 2).mean())
+
+
+def _sequence_loss(alphas, refits, y):
+    """Error of the last round of a sequence of weights."""
+    w = power_weights(alphas, len(alphas), unrestricted=True)[-1]
+    return _loss(w @ refits[: len(w)], y)
 
 
 def _greedy(refits, y, clip):
@@ -755,7 +804,7 @@ def _joint(refits, y, clip):
     steps = (refits[1:] - refits[0]).T
     scale = np.sqrt((steps**2).sum(0))
     scale[scale == 0] = 1.0
-    later = linalg.lstsq(steps / scale, y - refits[0])[0] / scale if len(refits) > 1 else []
+    later = linalg.lstsq(steps / scale, y - refits[0], cond=_DEPENDENT)[0] / scale
     return np.r_[1 - np.sum(later), later]
 
 
@@ -821,9 +870,9 @@ def distill(K, y, tolerance, alpha, max_rounds):
     -------
     MixedPath
         It ends early with ``collapsed=True`` when the zero function is within the tolerance of
-        the next round, or with ``feasible=False`` when no function is (then the budget is used
-        up by the distance between labels and teacher; that cannot happen while `stays_feasible`
-        holds, in particular not with the same weight in every round).
+        the next round, or with ``feasible=False`` when no function is strictly within it: then the
+        distance between labels and teacher uses up the budget. That cannot happen while
+        `stays_feasible` holds, in particular not with the same weight in every round.
 
     Raises
     ------
@@ -884,10 +933,10 @@ def _mixed_round(d, energy, outside, b, alpha, budget):
     # alpha (1 - alpha) |y - p|^2 plus alpha^2 |the unreachable part of y|^2
     spent = alpha * (1 - alpha) * ((1 - b) ** 2 * energy).sum() + alpha * outside
     left, wanted = budget - spent, target**2 * energy
-    if left <= 0:
-        return b, None, "infeasible"
     if constrained.is_within(wanted, left):
         return np.zeros_like(b), None, "collapsed"
+    if left <= 0:
+        return b, None, "infeasible"
     lam = constrained.solve_ridge(d, wanted, left)
     return d / (d + lam) * target, lam, "goes on"
 
@@ -905,7 +954,8 @@ def never_collapses(y, tolerance, alpha):
     tolerance : float
         :math:`\varepsilon > 0`.
     alpha : float or array_like
-        Weight on the labels, in [0, 1]; of a sequence the smallest decides.
+        Weight on the labels, in [0, 1]; of the weights of rounds 1, 2, ... the smallest decides.
+        Round 0 has no weight of its own.
 
     Returns
     -------
@@ -929,11 +979,17 @@ def never_collapses(y, tolerance, alpha):
     return bool(alpha * constrained.relative_norm(y, tolerance) ** 2 > 1)
 
 
-def stays_feasible(alpha, previous=1.0):
-    r"""Whether a round is feasible whatever the data: :math:`\alpha(1-\alpha) \le \alpha_{prev}`.
+def stays_feasible(alpha, previous=1.0, *, singular=False):
+    r"""Whether a round is feasible whatever the labels, given the weight of the round before.
 
-    The round before had the weight `previous`, or was round 0 (then 1). Some function, namely that
-    of the round before, is then within the tolerance. The condition is sufficient, not necessary.
+    For a positive definite kernel matrix the condition is
+
+    .. math:: \alpha(1-\alpha) \le \alpha_{prev},
+
+    because then the interpolant of the mixed target is within the tolerance. For a singular one it
+    is :math:`\alpha(1-\alpha) \le \alpha_{prev}(1-\alpha^2)`, that is
+    :math:`\alpha \le (1+\alpha)\,\alpha_{prev}` or :math:`\alpha = 1`. Both hold if
+    :math:`\alpha \le \alpha_{prev}`. They are sufficient, not necessary.
 
     Parameters
     ----------
@@ -941,6 +997,8 @@ def stays_feasible(alpha, previous=1.0):
         Weight on the labels in this round, in [0, 1].
     previous : array_like, default 1.0
         Weight in the round before; round 0 counts as 1.
+    singular : bool, default False
+        Whether the kernel matrix has zero eigenvalues.
 
     Returns
     -------
@@ -953,15 +1011,17 @@ def stays_feasible(alpha, previous=1.0):
 
     Notes
     -----
-    Source: chapter 7.
+    Round 0 must be strictly feasible. Source: chapter 7.
 
     Examples
     --------
-    >>> stays_feasible([0.3, 0.5], previous=[0.3, 0.1]).tolist()
-    [True, False]
+    >>> stays_feasible([0.3, 0.25, 0.5], previous=[0.3, 0.2, 0.1]).tolist()
+    [True, True, False]
+    >>> stays_feasible([0.3, 0.25, 0.5], previous=[0.3, 0.2, 0.1], singular=True).tolist()
+    [True, True, False]
     """
     alpha, previous = check.weight("alpha", alpha), check.weight("previous", previous)
-    return alpha * (1 - alpha) <= previous
+    return alpha * (1 - alpha) <= previous * (1 - alpha**2 if singular else 1)
 
 
 # --------------------------------------------------------- Gaussian-process reading

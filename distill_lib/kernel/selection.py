@@ -171,10 +171,12 @@ def loo_errors(K, y, lams, alphas, rounds, *, unrestricted=False):
 def gcv_refits(K, y, lams, rounds):
     r"""Prediction errors of plain refits by generalized cross-validation, in a rotated basis.
 
-    Rotate the n points so that all of them have the same leverage in every power of :math:`H`; the
-    leave-one-out errors of that problem have
-    :math:`S_k = \mathrm{tr}\bigl(H^k(I-H)\bigr)/n` in place of the n diagonals. For one fit their
-    mean square is the usual :math:`\frac1n\|y - Hy\|^2/(1 - \mathrm{tr}H/n)^2`.
+    Rotate the n points by a unitary matrix that maps the eigenvectors to a basis whose entries all
+    have the same modulus, such as the discrete Fourier basis (a real one need not exist). Then all
+    points have the same leverage in every power of :math:`H`, and the leave-one-out errors of that
+    problem have :math:`S_k = \mathrm{tr}\bigl(H^k(I-H)\bigr)/n` in place of the n diagonals. For
+    one fit their mean square is the usual
+    :math:`\frac1n\|y - Hy\|^2/(1 - \mathrm{tr}H/n)^2`.
 
     Parameters
     ----------

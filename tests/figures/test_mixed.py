@@ -28,14 +28,16 @@ def alpha(value):
     return rf"$\alpha$ = {value}"
 
 
-def test_two_chains_draws_data_three_curves_and_both_errors():
+def test_two_chains_draws_data_four_curves_and_both_errors():
     rng = np.random.default_rng(0)
     x, grid = np.linspace(0, 1, 5), np.linspace(0, 1, 21)
-    y, (first, without, with_labels) = rng.normal(size=5), rng.normal(size=(3, 21))
+    y, (truth, first, without, with_labels) = rng.normal(size=5), rng.normal(size=(4, 21))
     falling, rising = np.array([0.3, 0.2, 0.1, 0.1]), np.array([0.3, 0.4, 0.5, 0.6])
-    left, right = mixed.two_chains(x, y, grid, first, without, with_labels, rising, falling).axes
+    left, right = mixed.two_chains(
+        x, y, grid, truth, first, without, with_labels, rising, falling
+    ).axes
     assert draws(left, x, y)
-    assert all(draws(left, grid, curve) for curve in (first, without, with_labels))
+    assert all(draws(left, grid, curve) for curve in (truth, first, without, with_labels))
     assert draws(right, [1, 2, 3, 4], rising)
     assert draws(right, [1, 2, 3, 4], falling)
     dotted = [line for line in left.lines if line.get_linestyle() == ":"]

@@ -311,6 +311,26 @@ def test_greedy_differs_from_joint_and_is_not_monotone():
     assert max(excess) > 0.01
 
 
+def test_many_rounds_never_get_worse_and_losses_are_those_of_the_weights():
+    K, y, K_new, y_new = problem(np.random.default_rng(13), n=20)
+    refits = mixing.refit_predictions(K, y, 0.1, K_new, 20)
+    for clip in (False, True):
+        path = mixing.path_from_refits(refits, y_new, clip=clip)
+        assert (np.diff(path.joint_losses) <= 1e-8 * path.joint_losses[0]).all()
+        assert (path.joint_losses <= path.greedy_losses * (1 + 1e-8)).all()
+        for alphas, loss in zip(path.joint_alphas, path.joint_losses, strict=True):
+            w = mixing.power_weights(alphas, len(alphas), unrestricted=True)[-1]
+            assert ((w @ refits[: len(w)] - y_new) ** 2).mean() == pytest.approx(loss, rel=1e-12)
+
+
+def test_coordinates_that_no_sequence_has_fall_back_to_another_path():
+    """The least squares ask for w = (1, -1, 1): the remainder after the first is 0."""
+    refits = np.eye(3)
+    path = mixing.path_from_refits(refits, [1.0, -1.0, 1.0])
+    assert path.joint_losses[2] == min(path.joint_losses)
+    assert path.joint_losses[2] > 0
+
+
 def test_exact_risk_is_a_least_squares_problem_too():
     """Rows (theta a^k, sigma a^k): the joint optimum is the best risk that tau fits can reach."""
     d, sigma, lam, tau = np.array([3.0, 1.0, 0.2]), 0.5, 0.7, np.arange(1, 5)[:, None]
@@ -450,6 +470,37 @@ def test_two_observations_are_those_of_scikit_learn(q):
 # ------------------------------------------------------------------------ refusals
 
 
+def test_singular_kernels_need_a_stronger_condition():
+    """Labels that the space cannot reach use up budget too."""
+    K, y = np.diag([1.0, 0.0]), np.array([30.0, np.sqrt(0.99)])
+    path = mixing.distill(K, y, 0.5, [1.0, *[0.2] * 300, 0.27], max_rounds=302)
+    assert (path.rounds, path.feasible) == (301, False)
+    assert mixing.stays_feasible(0.27, 0.2)
+    assert not mixing.stays_feasible(0.27, 0.2, singular=True)
+    assert mixing.stays_feasible(0.2 / 0.8 - 1e-9, 0.2, singular=True)  # alpha <= (1 + alpha) 0.2
+    assert mixing.stays_feasible(1.0, 0.0, singular=True)
+
+
+def test_labels_out_of_reach_at_the_border():
+    path = mixing.distill(np.diag([1.0, 0.0]), [0.0, 1.0], 0.5, 0.5, max_rounds=3)
+    assert (path.rounds, path.collapsed, path.feasible) == (0, True, True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_extreme_arguments_of_the_ratios():
+    # no labels: the ratio rises in every round, also where the filters underflow
+    assert 0 < mixing.ratio_threshold(1e3, 1e-3, 1.0, 0.0, 200) < 1e-300
+    assert mixing.ratio_threshold(2.0, 1.0, 1.0, 0.5, 2) == 1.0
+    assert mixing.ratio_threshold(2.0, 1.0, 1.0, 1.0, 7) == 1.0
+    for d in (1e-200, 1e-9, 1.0, 1e9):
+        assert np.isfinite(mixing.filter_ratio(3 * d, d, 1.0, 0.4, 5))
+        assert 0 < mixing.ratio_threshold(3 * d, d, 1.0, 0.4, 5) <= 1
+    far = mixing.ratio_threshold(3e9, 1e9, 1.0, 0.4, 3)  # d far above lam: nothing cancels
+    assert far == pytest.approx(1 / (1 + 0.6), rel=1e-6)
+    assert mixing.distance_to_limit(1e8, 1.0, 0.0, 10**8) == pytest.approx(np.exp(-1), rel=1e-7)
+    assert mixing.distance_to_limit(1.0, 1.0, 1.0, 0) == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -473,6 +524,8 @@ def test_two_observations_are_those_of_scikit_learn(q):
         (lambda: mixing.filter_ratio(1.0, 0.0, 1.0, 0.5, 1), "d_weak must be > 0"),
         (lambda: mixing.limit_ratio(0.0, 0.0, 1.0, 0.5), "d_strong must be > 0"),
         (lambda: mixing.ratio_threshold(2.0, 1.0, 1.0, 0.5, 0), "rounds must be >= 1"),
+        (lambda: mixing.ratio_threshold(2.0, 2.0, 1.0, 0.5, 2), "d_strong must be > d_weak"),
+        (lambda: mixing.weights_per_round([1e10, 5 - 1e10]), "w must add up to 1, got 5"),
         (lambda: mixing.optimal_alpha([1.0], [1.0, 2.0], [1.0]), "truth_prediction must have"),
         (lambda: mixing.optimal_alpha([1.0], [1.0], [2.0, 1.0]), "teacher_prediction must have"),
         (lambda: mixing.optimal_alpha([1.0], [np.inf], [2.0]), "truth_prediction contains inf"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from distill_lib.kernel import Spectrum, selection
 from tests.theorems import mixed_chains as mixed
-from tests.theorems.ledger import Mutant, Result, both, equal
+from tests.theorems.ledger import Mutant, Result, both
 
 mp = mixed.mp
 

@@ -44,10 +44,19 @@ def claims(x, *, measure=ratio, first=2, order=1):
     return less(0.0, mixed.sign(found[:-1], found[1:]) * order, scale=1.0)
 
 
+def ends(x):
+    """Verdicts on the two ends: rho_1^tau without labels, rho_1 with nothing else."""
+    found = ratio(x.values)
+    first = found[0, 0]
+    yield mixed.same(found[x.alpha == 1], found[x.alpha == 1] * 0 + first)
+    if x.alpha[0] == 0:
+        yield mixed.same(found[0], [first**tau for tau in range(1, ROUNDS + 1)])
+
+
 def statement(x):
     tau = np.arange(1, ROUNDS + 1)
     got = mixing.filter_ratio(*x.pair.d, x.pair.lam, x.alpha[:, None], tau)
-    return both(claims(x), mixed.close(got, ratio(x.values)))
+    return both(claims(x), *ends(x), mixed.close(got, ratio(x.values)))
 
 
 RESULT = Result(
