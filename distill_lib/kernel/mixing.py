@@ -502,7 +502,7 @@ def ratio_threshold(d_strong, d_weak, lam, alpha, rounds):
     )
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         threshold = gap / (gap + (1 - alpha) * kept / (weak * strong))
-    # It is positive; where filters underflow (no labels, many rounds) the smallest double stands in.
+    # It is positive; where filters underflow (no labels, many rounds) a tiny number stands in.
     threshold = np.where(threshold > 0, threshold, np.finfo(float).tiny)
     return np.where(rounds == 1, np.inf, threshold)
 
