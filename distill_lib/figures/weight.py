@@ -20,7 +20,7 @@ __all__ = [
 
 _DASHED = (0, (4, 2))
 _MARKS = "osD^v"
-_METHODS = (style.NOISE, style.round_colors(3)[1], style.STUDENT)
+_METHODS = (style.NOISE, style.TEACHER, style.STUDENT)
 
 
 def zigzag(x, y, grid, truth, fits, errors):
