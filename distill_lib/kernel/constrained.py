@@ -107,7 +107,10 @@ class ConstrainedPath:
 
     @property
     def function_norms(self):
-        r"""Norm :math:`\|f_t\|_{\mathcal H}` of the fitted function, strictly decreasing in t."""
+        r"""Norm :math:`\|f_t\|_{\mathcal H}` of the fitted function.
+
+        Without labels in the mix it decreases strictly in t.
+        """
         d, z = self.spectrum.eigenvalues, self.spectrum.expand(self.targets[0])
         energy = (z.reshape(len(d), -1) ** 2).sum(1)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -292,8 +292,8 @@ def descent_generations(d, step, steps):
     Returns
     -------
     Descent
-        ``filters (m, r)`` and ``oscillating (r,)``. Where `oscillating` is True, the theorem on
-        students does not apply.
+        ``filters (m, r)`` and ``oscillating (r,)``. Where ``step * d >= 1``, also at 1, where
+        nothing oscillates, the theorem on students does not apply.
 
     Raises
     ------
@@ -482,7 +482,7 @@ def second_progress(p, ratio):
 
 
 def worst_risk_ratio(*, return_time=False):
-    r"""Largest ratio of the risks of flow and ridge at ``lam = 1 / time``, 1.6859.
+    r"""Largest ratio of the risks of flow and ridge at ``lam = 1 / time``, 1.6859... < 1.686.
 
     For every design, truth and noise :math:`R_{\mathrm{flow}}(1/\lambda) \le
     \rho\,R_{\mathrm{ridge}}(\lambda)` with
@@ -526,7 +526,7 @@ def flow_ridge_risks(d, theta, sigma, times):
     sigma : float or array_like, shape (r,)
         Standard deviation of the noise, >= 0.
     times : array_like
-        Stopping times, > 0.
+        Stopping times, > 0, with a finite inverse.
 
     Returns
     -------
@@ -549,7 +549,11 @@ def flow_ridge_risks(d, theta, sigma, times):
     array([1.07 , 1.379])
     """
     d, times = _eigenvalues(d), check.positive("times", times)[..., None]
-    flow, ridge = filters.gradient_flow(d, times), filters.ridge(d, 1 / times)
+    with np.errstate(over="ignore"):
+        lam = 1 / times
+    if np.isinf(lam).any():
+        raise ValueError(f"times must have a finite inverse, the ridge; got {times.min()}")
+    flow, ridge = filters.gradient_flow(d, times), filters.ridge(d, lam)
     return FlowAndRidge(*(risk.bias_variance(theta, sigma, b) for b in (flow, ridge)))
 
 

@@ -56,6 +56,9 @@ __all__ = [
 #: Predictions that differ by less than this share of their size are the same up to rounding.
 _COINCIDE = 1e-13
 
+#: A budget of which no more than this share is left counts as used up exactly.
+_USED_UP = 1e-13
+
 #: Refits whose differences are dependent up to this share count as dependent.
 _DEPENDENT = 1e-10
 
@@ -283,7 +286,7 @@ def distance_to_limit(d, lam, alpha, rounds):
 
     Notes
     -----
-    Source: chapter 7; Borup and Andersen (2021).
+    Source: chapter 7, derived there; the limit is that of Borup and Andersen (2021).
 
     Examples
     --------
@@ -330,7 +333,7 @@ def contraction(d_max, lam, alpha):
 
     Notes
     -----
-    Source: chapter 7; Borup and Andersen (2021).
+    Source: chapter 7, derived there; the limit is that of Borup and Andersen (2021).
 
     Examples
     --------
@@ -376,7 +379,8 @@ def filter_ratio(d_strong, d_weak, lam, alpha, rounds):
 
     Notes
     -----
-    Source: chapter 7; Borup and Andersen (2021).
+    Source: chapter 7, where bounds and dampening are proved; the filter is that of Borup and
+    Andersen (2021).
 
     Examples
     --------
@@ -424,7 +428,7 @@ def limit_ratio(d_strong, d_weak, lam, alpha):
 
     Notes
     -----
-    Source: chapter 7; Borup and Andersen (2021).
+    Source: chapter 7, derived there.
 
     Examples
     --------
@@ -437,8 +441,9 @@ def limit_ratio(d_strong, d_weak, lam, alpha):
 
 
 def ratio_threshold(d_strong, d_weak, lam, alpha, rounds):
-    r"""Weight below which the ratio of two filter values rises from the round before to this one.
+    r"""Return the number that the weight is compared with: below it the ratio of filters rises.
 
+    It is not a weight at which the behaviour changes, since it depends on :math:`\alpha` itself.
     With :math:`b = b^{(\tau-1)}` (:math:`b^{(0)} = 1`), for :math:`d_k > d_j`,
 
     .. math::
@@ -828,6 +833,10 @@ def _joint_convex(refits, y):
 class MixedPath(constrained.ConstrainedPath):
     r"""Rounds of the tolerance form with labels in the mix; fields of `ConstrainedPath` and these.
 
+    Here ``filters`` holds
+    :math:`b_t = \frac{d}{d+\lambda_t}\bigl(\alpha_t + (1-\alpha_t)\,b_{t-1}\bigr)`, and
+    ``function_norms`` do not grow with the same weight in every round, but can with others.
+
     Attributes
     ----------
     alphas : ndarray, shape (rounds,)
@@ -870,9 +879,10 @@ def distill(K, y, tolerance, alpha, max_rounds):
     -------
     MixedPath
         It ends early with ``collapsed=True`` when the zero function is within the tolerance of
-        the next round, or with ``feasible=False`` when no function is strictly within it: then the
-        distance between labels and teacher uses up the budget. That cannot happen while
-        `stays_feasible` holds, in particular not with the same weight in every round.
+        the next round, or with ``feasible=False`` when no function is: then the distance between
+        labels and teacher exceeds the budget. That cannot happen while `stays_feasible` holds, in
+        particular not with the same weight in every round. A budget that is used up exactly, to
+        1e-13, leaves the interpolant of the mixed target, with ridge 0.
 
     Raises
     ------
@@ -935,8 +945,10 @@ def _mixed_round(d, energy, outside, b, alpha, budget):
     left, wanted = budget - spent, target**2 * energy
     if constrained.is_within(wanted, left):
         return np.zeros_like(b), None, "collapsed"
-    if left <= 0:
+    if left < -_USED_UP * budget:
         return b, None, "infeasible"
+    if left <= _USED_UP * budget:
+        return target, 0.0, "goes on"
     lam = constrained.solve_ridge(d, wanted, left)
     return d / (d + lam) * target, lam, "goes on"
 

@@ -1,16 +1,16 @@
 r"""Choosing ridge, weights and rounds without a validation set: exact leave-one-out and GCV.
 
 Leave point i out and run the whole chain without it. The fit to targets :math:`t` that never saw
-point i is :math:`H(t - c\,e_i)` with :math:`H = K(K+\lambda I)^{-1}`, where the correction
-:math:`c = (t - Ht)_i/(1 - H_{ii})` is the difference between target and prediction at i. So a plain
+point i is :math:`S(t - c\,e_i)` with :math:`S = K(K+\lambda I)^{-1}`, where the correction
+:math:`c = (t - St)_i/(1 - S_{ii})` is the difference between target and prediction at i. So a plain
 chain obeys
 
 .. math::
     f^{(k)}_{-i}(x_i) = y_i - c_1 - \dots - c_k, \qquad
-    \sum_{m=0}^{k} c_{m+1} S_{k-m} = R_k ,
+    \sum_{l=0}^{k} c_{l+1}\, s_{k-l} = r_k ,
 
-with :math:`R_k = (H^k(I-H)y)_i` and :math:`S_k = (H^k(I-H))_{ii}`: the corrections are the quotient
-of two power series, :math:`c(x) = R(x)/S(x)`. One eigendecomposition and :math:`O(n^2)` for each
+with :math:`r_k = (S^k(I-S)y)_i` and :math:`s_k = (S^k(I-S))_{ii}`: the corrections are the quotient
+of two power series, :math:`c(x) = r(x)/s(x)`. One eigendecomposition and :math:`O(n^2)` for each
 ridge and round give every leave-one-out prediction; nothing is refitted. Weights come in last, as
 the combination of plain chains of `mixing.power_weights`.
 
@@ -173,10 +173,10 @@ def gcv_refits(K, y, lams, rounds):
 
     Rotate the n points by a unitary matrix that maps the eigenvectors to a basis whose entries all
     have the same modulus, such as the discrete Fourier basis (a real one need not exist). Then all
-    points have the same leverage in every power of :math:`H`, and the leave-one-out errors of that
-    problem have :math:`S_k = \mathrm{tr}\bigl(H^k(I-H)\bigr)/n` in place of the n diagonals. For
+    points have the same leverage in every power of :math:`S`, and the leave-one-out errors of that
+    problem have :math:`s_k = \mathrm{tr}\bigl(S^k(I-S)\bigr)/n` in place of the n diagonals. For
     one fit their mean square is the usual
-    :math:`\frac1n\|y - Hy\|^2/(1 - \mathrm{tr}H/n)^2`.
+    :math:`\frac1n\|y - Sy\|^2/(1 - \mathrm{tr}S/n)^2`.
 
     Parameters
     ----------
@@ -209,12 +209,12 @@ def gcv_refits(K, y, lams, rounds):
     z = spectrum.expand(targets)
     outside = targets - spectrum.eigenvectors @ z
     n, powers = len(y), _powers(spectrum.eigenvalues, lams, rounds)
-    S = powers.sum(2) / n
-    S[:, 0] += (n - len(z)) / n
+    s = powers.sum(2) / n
+    s[:, 0] += (n - len(z)) / n
     # The quotient acts on each direction alone; one outside all eigenvectors has the series 1.
     beyond = np.broadcast_to(np.eye(rounds, 1), (len(lams), rounds, 1))
-    R = np.concatenate([powers, beyond], axis=2)[..., None]
-    quotient = _partial_sums(R, S[..., None])[..., 0]  # (l, rounds, r + 1)
+    r = np.concatenate([powers, beyond], axis=2)[..., None]
+    quotient = _partial_sums(r, s[..., None])[..., 0]  # (l, rounds, r + 1)
     misses = spectrum.apply(quotient[..., :-1], targets)
     if len(z) < n:
         misses += quotient[..., -1:, None] * outside
@@ -422,24 +422,24 @@ def _loo_misses(spectrum, y, lams, rounds):
     """Target minus leave-one-out prediction of plain refits, shape (l, rounds, n, q)."""
     U, z = spectrum.eigenvectors, spectrum.expand(y)
     powers = _powers(spectrum.eigenvalues, lams, rounds)
-    S = powers @ (U**2).T  # (l, rounds, n)
-    R = spectrum.apply(powers, y)  # (l, rounds, n, q)
+    s = powers @ (U**2).T  # (l, rounds, n)
+    r = spectrum.apply(powers, y)  # (l, rounds, n, q)
     if len(z) < len(y):  # what the eigenvectors do not span is not fitted at all
-        S[:, 0] += np.maximum(1 - (U**2).sum(1), 0)
-        R[:, 0] += y - U @ z
-    return _partial_sums(R, S)
+        s[:, 0] += np.maximum(1 - (U**2).sum(1), 0)
+        r[:, 0] += y - U @ z
+    return _partial_sums(r, s)
 
 
-def _partial_sums(R, S):
-    """c_1 + ... + c_k for k = 1 ... rounds, with c the quotient of the power series R and S.
+def _partial_sums(r, s):
+    """c_1 + ... + c_k for k = 1 ... rounds, with c the quotient of the power series r and s.
 
-    R is (l, rounds, n, q) and S is (l, rounds, n). As S is a moment sequence, the coefficients of
-    1/S after the first are not positive and add up to no less than -1/S_0: nothing is amplified.
+    r is (l, rounds, n, q) and s is (l, rounds, n). As s is a moment sequence, the coefficients of
+    1/s after the first are not positive and add up to no less than -1/s_0: nothing is amplified.
     """
-    c = np.empty_like(R)
-    for k in range(R.shape[1]):
-        known = (c[:, :k] * S[:, k:0:-1, :, None]).sum(1)
-        c[:, k] = (R[:, k] - known) / S[:, 0, :, None]
+    c = np.empty_like(r)
+    for k in range(r.shape[1]):
+        known = (c[:, :k] * s[:, k:0:-1, :, None]).sum(1)
+        c[:, k] = (r[:, k] - known) / s[:, 0, :, None]
     return c.cumsum(1)
 
 

@@ -432,6 +432,7 @@ def test_matched_strengths_of_one_direction():
         (lambda: flow.second_progress(1.5, 2.0), r"p must lie in \[0, 1\]"),
         (lambda: flow.second_progress(0.5, 0.5), "ratio must be >= 1, got 0.5"),
         (lambda: flow.flow_ridge_risks([1.0], [1.0], 1.0, 0.0), "times must be > 0"),
+        (lambda: flow.flow_ridge_risks([1.0], [1.0], 1.0, 1e-320), "times must have a finite"),
         (lambda: flow.flow_ridge_risks([1.0, 2], [1.0], 1.0, 1.0), "b must have shape"),
         (
             lambda: flow.matched_strengths([1.0], [1.0], 1.0, rounds=2),

@@ -481,6 +481,16 @@ def test_singular_kernels_need_a_stronger_condition():
     assert mixing.stays_feasible(1.0, 0.0, singular=True)
 
 
+def test_a_budget_that_is_used_up_exactly():
+    """alpha (1 - alpha) = alpha_prev: the distance of labels and teacher tends to all of it."""
+    weights = [1.0, *[0.25] * 400, 0.5]
+    assert mixing.stays_feasible(weights[1:], weights[:-1]).all()
+    path = mixing.distill([[1.0]], [4.0], 1.0, weights, max_rounds=402)
+    assert (path.rounds, path.feasible) == (402, True)
+    assert path.multipliers[-1] == 0
+    assert path.targets[-1] == pytest.approx(0.5 * 4 + 0.5 * path.targets[-2])
+
+
 def test_labels_out_of_reach_at_the_border():
     path = mixing.distill(np.diag([1.0, 0.0]), [0.0, 1.0], 0.5, 0.5, max_rounds=3)
     assert (path.rounds, path.collapsed, path.feasible) == (0, True, True)

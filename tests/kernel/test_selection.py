@@ -109,16 +109,16 @@ def test_weights_mix_the_plain_chains():
 
 
 def test_the_reciprocal_series_never_amplifies():
-    """S is a moment sequence: 1/S has no positive coefficient after the first (Kaluza)."""
+    """s is a moment sequence: 1/s has no positive coefficient after the first (Kaluza)."""
     K, _ = problem(np.random.default_rng(6))
     spectrum = Spectrum.from_gram(K)
     powers = selection._powers(spectrum.eigenvalues, np.array([0.5]), 30)
-    S = powers @ (spectrum.eigenvectors**2).T
+    s = powers @ (spectrum.eigenvectors**2).T
     ones = np.zeros((1, 30, 9, 1))
     ones[:, 0] = 1
-    steps = np.diff(selection._partial_sums(ones, S)[0, ..., 0], axis=0)
+    steps = np.diff(selection._partial_sums(ones, s)[0, ..., 0], axis=0)
     assert (steps <= 1e-15).all()
-    assert (steps.sum(0) >= -1 / S[0, 0]).all()
+    assert (steps.sum(0) >= -1 / s[0, 0]).all()
 
 
 # --------------------------------------------------------------------- error grids
