@@ -54,11 +54,9 @@ def student_paths(times, teacher, stops, students, *, levels=False):
         ax.loglog(times, errors, color=style.STUDENT, linestyle=_DASHES[k % 3])
         name = "ABC"[k]
         ax.plot(stop, reached, "o", color=style.TEACHER, markersize=6, zorder=4)
-        style.label_line(
-            ax, stop, reached, name, color=style.TEACHER, fontweight="bold", ha="center",
-            va="bottom", xytext=(0, 8),
-            bbox={"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 0.5},
-        )  # fmt: skip
+        beside = {"ha": "left", "xytext": (5, 9)} if k == 0 else {"ha": "right", "xytext": (-4, 4)}
+        style.label_line(ax, stop, reached, name, color=style.TEACHER, fontweight="bold",
+                         va="bottom", **beside)  # fmt: skip
         style.label_line(ax, times[-1], errors[-1], f"student of {name}", color=style.STUDENT)
     ax.set_xlim(times[0], times[-1])
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -110,14 +108,14 @@ def flow_and_ridge(x, variance, bias, peak, times, flow, ridge, worst):
     right.loglog(times, ridge, color=style.ACCENT, linestyle="-.")
     right.loglog(times, flow, color=style.TEACHER)
     for name, risk, color, place, beside in (
-        ("ridge", ridge, style.ACCENT, 0.3, {"ha": "left", "va": "bottom", "xytext": (4, 2)}),
+        ("ridge", ridge, style.ACCENT, 0.55, {"ha": "left", "va": "top", "xytext": (6, -4)}),
         ("flow", flow, style.TEACHER, 0.22, {"ha": "right", "va": "top", "xytext": (-4, -4)}),
     ):
         at = int(place * len(times))
         style.label_line(right, times[at], risk[at], name, color=color, **beside)
         best = int(np.argmin(risk))
         right.plot(times[best], risk[best], "*", color=color, markersize=11, zorder=5)
-    right.set_xlabel("time t, ridge 1/t")
+    right.set_xlabel("time t (ridge with λ = 1/t)")
     right.set_ylabel("risk")
     return figure
 
@@ -168,7 +166,7 @@ def ratio_over_error(procedures, caps):
     procedures : sequence of (str, str, ndarray, ndarray, float)
         Kind of procedure (``"ridge"``, ``"one stop"``, ``"both stop"`` or ``"refits"``), label,
         training errors, ratios of filter values, and the training error at which to put the label;
-        on the right of the curve if it is negative.
+        on the right of the curve if it is negative. The second curve of a kind is thicker.
     caps : dict of str to float
         Label and height of horizontal lines.
 
@@ -177,17 +175,23 @@ def ratio_over_error(procedures, caps):
     matplotlib.figure.Figure
     """
     figure, ax = style.axes()
+    drawn = []
     for kind, label, errors, ratios, place in procedures:
-        look = _LOOKS[kind] | {"marker": ""}
-        ax.semilogy(errors, ratios, **look)
+        look = _LOOKS[kind] | {"marker": "", "linewidth": 2.8 if kind in drawn else 1.5}
+        ax.loglog(errors, ratios, **look)
+        drawn.append(kind)
         at = int(np.argmin(np.abs(errors - abs(place))))
-        beside = {"ha": "right", "xytext": (-6, 4)} if place > 0 else {"xytext": (6, -6)}
+        left = {"ha": "right", "va": "bottom", "xytext": (-5, 2)}
+        beside = left if place > 0 else {"xytext": (6, -6)}
         style.label_line(ax, errors[at], ratios[at], label, color=look["color"], **beside)
     for label, height in caps.items():
         ax.axhline(height, color=style.TRUTH, linewidth=0.8, linestyle=_DASHES[0])
         style.label_line(ax, 1, height, label, color=style.TRUTH, ha="right", va="bottom",
                          xytext=(0, 2))  # fmt: skip
-    ax.set_xlim(0, 1)
+    ax.set_xlim(0.02, 1)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(1, 30 * max(caps.values()))
     ax.set_xlabel("training error / mean square of the labels")
     ax.set_ylabel("ratio of two filter values")

@@ -22,14 +22,22 @@ def worst(steps, power=2, largest=1.0):
     return (((1 - (1 - x / steps) ** steps) * (1 + x) / x) ** power).max()
 
 
+def both(theta, sigma, power=0.5):
+    return -np.log(1 - (theta**2 / (theta**2 + sigma**2)) ** power)
+
+
+def fits(d0, lam, rounds):
+    return (d0 / (d0 + lam)) ** rounds
+
+
 def patience(d, share):
     return -np.log1p(-share) / d[d > 0].min()
 
 
 RIGHT = {
     "ex-stopping-by-hand": student,
-    "ex-stopping-best-time": lambda d, t, s: np.log((t**2 + s**2) / s**2) / d,
-    "ex-stopping-crossing": lambda d0, lam: -np.log(lam / (d0 + lam)) / d0,
+    "ex-stopping-best-time": lambda d, t, s: -np.log(1 - abs(t) / np.hypot(t, s)) / d,
+    "ex-stopping-crossing": lambda d0, lam, k: -np.log(1 - 1 / (1 + lam / d0) ** k) / d0,
     "ex-stopping-patience": patience,
     "ex-stopping-steps": worst,
     "ex-stopping-prior": (1.2147, 3.21),
@@ -42,23 +50,27 @@ WRONG = [
     ("ex-stopping-by-hand", lambda K, y, h, m, n: student(K / 3, y, h, m, n), "no 1/n"),
     ("ex-stopping-by-hand", lambda K, y, h, m, n: student(K, y, h, m, n + 1), "Not right yet"),
     ("ex-stopping-by-hand", lambda K, y, h, m, n: student(K, y, h, m, n)[:, None], "shape"),
-    ("ex-stopping-best-time", lambda d, t, s: np.log1p(t**2 / s**2), "where is d"),
-    ("ex-stopping-best-time", lambda d, t, s: np.log1p(s**2 / t**2) / d, "exchanged"),
-    ("ex-stopping-best-time", lambda d, t, s: t**2 / s**2 / d, "one over the best ridge"),
-    ("ex-stopping-best-time", lambda d, t, s: np.log(t**2 / s**2) / d, "can be negative"),
-    ("ex-stopping-best-time", lambda d, t, s: np.log1p(abs(t) / s) / d, "squares"),
+    ("ex-stopping-best-time", lambda d, t, s: np.log1p(t**2 / s**2) / d, "of a single stop"),
+    ("ex-stopping-best-time", lambda d, t, s: np.log1p(t**2 / s**2) / d / 2, "do not add up"),
+    ("ex-stopping-best-time", lambda d, t, s: both(t, s), "where is d"),
+    ("ex-stopping-best-time", lambda d, t, s: both(s, t) / d, "exchanged"),
+    ("ex-stopping-best-time", lambda d, t, s: both(t, s, 2) / d, "a root belongs"),
     ("ex-stopping-best-time", lambda d, t, s: 1.0, "solve for t"),
     ("ex-stopping-best-time", lambda d, t, s: [1.0, 2.0], "one number"),
-    ("ex-stopping-crossing", lambda d0, lam: 1 / lam, "never cross"),
-    ("ex-stopping-crossing", lambda d0, lam: np.log1p(lam / d0) / d0, "misses equal"),
-    ("ex-stopping-crossing", lambda d0, lam: np.log1p(d0 / lam), "Divide by d0"),
-    ("ex-stopping-crossing", lambda d0, lam: -1.0, "the ridge keeps"),
-    ("ex-stopping-crossing", lambda d0, lam: [1.0, 2.0], "one number"),
+    ("ex-stopping-crossing", lambda d0, lam, k: 1 / lam, "never cross"),
+    ("ex-stopping-crossing", lambda d0, lam, k: np.log1p(d0 / lam) / d0, "right for one fit"),
+    ("ex-stopping-crossing", lambda d0, lam, k: k * np.log1p(d0 / lam) / d0, "not the power"),
+    ("ex-stopping-crossing", lambda d0, lam, k: k * np.log1p(lam / d0) / d0, "missing parts equal"),
+    ("ex-stopping-crossing", lambda d0, lam, k: -np.log1p(-fits(d0, lam, k)), "Divide by d0"),
+    ("ex-stopping-crossing", lambda d0, lam, k: -1.0, r"exp\(-t d0\)"),
+    ("ex-stopping-crossing", lambda d0, lam, k: [1.0, 2.0], "one number"),
     ("ex-stopping-patience", lambda d, share: -np.log1p(-share) / d.max(), "the last one"),
     ("ex-stopping-patience", lambda d, share: np.inf, "d = 0"),
     ("ex-stopping-patience", lambda d, share: -np.log(share) / d[d > 0].min(), "1 - share"),
     ("ex-stopping-patience", lambda d, share: -np.log1p(-share), "slowest"),
     ("ex-stopping-patience", lambda d, share: patience(d, share) + 1, "Solve"),
+    ("ex-stopping-patience", lambda d, share: -patience(d, share), "sign"),
+    ("ex-stopping-patience", lambda d, share: patience(d, share) * d.max(), "number of steps"),
     ("ex-stopping-patience", lambda d, share: -np.log1p(-share) * d, "every direction"),
     ("ex-stopping-steps", lambda m: worst(m, power=1), "square the ratio"),
     ("ex-stopping-steps", lambda m: 1.6859, "flow's value"),
@@ -69,6 +81,8 @@ WRONG = [
     ("ex-stopping-prior", (3.2136, 1.2147), "exchanged"),
     ("ex-stopping-prior", (1.1021, 3.2136), "no root"),
     ("ex-stopping-prior", (1.2147, 2.0), "Maximize"),
+    ("ex-stopping-prior", (1.2147, 0.3112), "not its inverse"),
+    ("ex-stopping-prior", (1.21, 3.2), "three digits"),
     ("ex-stopping-prior", 1.2147, "two numbers"),
 ]
 

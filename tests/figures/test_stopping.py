@@ -89,20 +89,24 @@ def test_kept_and_missing_draws_both_shares():
 
 
 def test_ratio_over_error_draws_every_procedure_and_the_caps():
-    errors = np.linspace(0, 1, 11)
+    errors = np.linspace(0.02, 1, 11)
     procedures = [
         ("ridge", "ridge", errors, 1 + 3 * errors, -0.2),
         ("one stop", "one stop", errors, 1 + 3.5 * errors, 0.3),
-        ("both stop", "both stop", errors, 1 + 8 * errors, 0.4),
+        ("both stop", "2 stops", errors, 1 + 8 * errors, 0.4),
+        ("refits", "2 fits", errors, np.exp(4 * errors), 0.5),
         ("refits", "5 fits", errors, np.exp(9 * errors), 0.5),
     ]
     caps = {"cap of one": 5.0, "cap of two": 25.0}
     (ax,) = stopping.ratio_over_error(procedures, caps).axes
     assert all(draws(ax, x, y) for _, _, x, y, _ in procedures)
-    assert {"ridge", "one stop", "both stop", "5 fits", *caps} == set(texts(ax))
+    assert {"ridge", "one stop", "2 stops", "2 fits", "5 fits", *caps} == set(texts(ax))
     for height in caps.values():
         assert any(np.allclose(line.get_ydata(), height) for line in ax.lines)
-    assert ax.get_yscale() == "log"
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    thin, thick = ax.lines[3].get_linewidth(), ax.lines[4].get_linewidth()
+    assert thin < thick  # the second curve of a kind
+    assert all(line.get_linewidth() == thin for line in ax.lines[:4])
 
 
 def test_gain_over_ridge_draws_per_cent_and_the_ridge_at_zero():

@@ -1,10 +1,11 @@
-"""One stop has a cap; a second stop, and repeated fits, go beyond it.
+"""Each stop, and each fit, adds one cap to the ratio of two filter values.
 
 Statement: let d_k > d_j > 0 and q = d_k/d_j. The ratio of the filter values of a flow stopped at t
-lies strictly between 1 and q for every t > 0 and falls with t. The ratio of a student flow on a
-stopped teacher is the product of two such ratios: larger than its teacher's, below q^2, and above q
-if both times are at most (sqrt(q) - 1)/d_k. The ratio after repeated fits with a fixed ridge grows
-geometrically, without bound.
+lies strictly between 1 and q for every t > 0, falls with t, and tends to q for t -> 0 and to 1 for
+t -> infinity. The ratio after m stopped flows, each on the values of the one before, is the product
+of m such ratios: larger with every generation, below q^m, and above q^(m/2) if all times are at
+most (sqrt(q) - 1)/d_k. The ratio after tau fits with one ridge is r^tau with
+r = (1 + lam/d_j)/(1 + lam/d_k), 1 < r < q: below q^tau, and in the end above any number.
 """
 
 from itertools import pairwise
@@ -14,7 +15,7 @@ import numpy as np
 
 from distill_lib.kernel import filters, flow
 from tests.theorems import refits, stopped_flows
-from tests.theorems.ledger import Mutant, Result, at_most, both, equal, less
+from tests.theorems.ledger import Mutant, Result, both, equal, less
 
 mp = stopped_flows.mp
 
@@ -22,12 +23,12 @@ mp = stopped_flows.mp
 class Instance(NamedTuple):
     d: np.ndarray  # d_k, d_j
     times: np.ndarray  # rising
-    early: tuple  # two times within (sqrt(q) - 1)/d_k
     lam: float
     stopped: list  # log ratio after each of `times`, 120 digits
-    student: object  # log ratio of the student with (times[0], times[1])
-    early_student: object
-    refitted: np.ndarray  # log ratio after 1, 2, ... fits, until the cap is passed
+    extremes: list  # after a very short and a very long time
+    chain: list  # after 1, 2, 3 stopped flows, with `times`
+    early: list  # the same with times within (sqrt(q) - 1)/d_k
+    refitted: list  # after 1, 2, ... fits, until the cap is passed
 
     @property
     def cap(self):
@@ -45,33 +46,28 @@ def draw(rng, i, *, largest=lambda q: np.sqrt(q) - 1):
     model = stopped_flows.Model(rng, d)
     # What the slower direction lacks must be above 1e-120.
     times = np.sort(10.0 ** rng.uniform(-3, 2, 3)) / (d[1] if i % 2 else d[0])
+    early = largest(d[0] / d[1]) / d[0] * (1 - 1e-9) * 10.0 ** rng.uniform(-2, 0, 3)
+    early[0] = early.max()
 
     def log_ratio(values):
         b = model.measured(values)
         return mp.log(b[0]) - mp.log(b[1])
 
-    def run(*stops):
+    def chain(stops):
         values = model.labels
         for time in stops:
             values = stopped_flows.flow(model.K, values, time)
-        return log_ratio(values)
+            yield log_ratio(values)
 
-    early = largest(d[0] / d[1]) / d[0] * (1 - 1e-9) * np.array([1.0, 10.0 ** rng.uniform(-2, 0)])
     lam = d[0] * 10.0 ** rng.uniform(-0.5, 1)
     refitted, values = [], model.labels
     while not refitted or refitted[-1] <= np.log(d[0] / d[1]):
         values = refits.fit(model.K, lam, values)
-        refitted.append(float(log_ratio(values)))
-    return Instance(
-        d,
-        times,
-        early,
-        lam,
-        [run(t) for t in times],
-        run(*times[:2]),
-        run(*early),
-        np.array(refitted),
-    )
+        refitted.append(log_ratio(values))
+    stopped = [next(chain([t])) for t in times]
+    extremes = [next(chain([t])) for t in (1e-9 / d[0], 200 / d[1])]
+    chains = (list(chain(stops)) for stops in (times, early))
+    return Instance(d, times, lam, stopped, extremes, *chains, refitted)
 
 
 def stopped(x, *, sign=1):
@@ -84,46 +80,56 @@ def stopped(x, *, sign=1):
     )
 
 
-def student(x, *, power=2, passes=1):
-    """Of a student: above its teacher, below q^2; above q if both stops are early."""
-    teacher = x.stopped[0]
-    product = equal(float(x.student / (teacher + x.stopped[1])), 1.0, tol=1e-14)
+def limits(x, *, order=1):
+    """No smaller cap will do, and no larger lower bound than 1; mutant: ends exchanged."""
+    first, last = x.extremes[::order]
     return both(
-        product,
-        less(0.0, float(x.student / teacher - 1), scale=1.0),
-        less(0.0, float(1 - x.student / (power * x.cap)), scale=1.0),
-        less(0.0, float(1 - x.early_student / (power * x.cap)), scale=1.0),
-        less(0.0, float(x.early_student / (passes * x.cap) - 1), scale=1.0),
+        less(float(1 - first / x.cap), 1e-6, scale=1.0), less(float(last / x.cap), 1e-6, scale=1.0)
     )
 
 
-def repeated(x, *, capped=False):
-    """Of repeated fits: one factor more with every fit, and past the cap in the end."""
-    cap = float(x.cap)
-    if capped:
-        return at_most(x.refitted, cap)
-    steps = np.diff(x.refitted, prepend=0.0)
+def generations(x, *, caps=1, early_caps=0.5):
+    """Of m = 1, 2, 3 stops: the product, above that of m - 1, below q^m; early: above q^(m/2)."""
+    parts, total = [], mp.mpf(0)
+    for m, (after, one, early) in enumerate(zip(x.chain, x.stopped, x.early, strict=True), 1):
+        if m > 1:
+            parts.append(less(0.0, float(after / total - 1), scale=1.0))
+        total += one
+        parts.append(equal(float(after / total), 1.0, tol=1e-14))
+        parts.append(less(0.0, float(1 - after / (m**caps * x.cap)), scale=1.0))
+        parts.append(less(0.0, float(1 - early / (m**caps * x.cap)), scale=1.0))
+        parts.append(less(0.0, float(early / (early_caps * m * x.cap) - 1), scale=1.0))
+    return both(*parts)
+
+
+def repeated(x, *, lam=1.0, order=1, caps=None):
+    """Of repeated fits: r^tau, r < q, past the cap in the end; mutant: below q^caps."""
+    d_k, d_j = (mp.mpf(float(v)) for v in x.d[::order])
+    log_r = mp.log((1 + lam * x.lam / d_j) / (1 + lam * x.lam / d_k))
+    fits = range(1, len(x.refitted) + 1)
+    ratios = stopped_flows.floats(
+        v / (tau * log_r) for v, tau in zip(x.refitted, fits, strict=True)
+    )
+    below = [1 - v / ((caps or tau) * x.cap) for v, tau in zip(x.refitted, fits, strict=True)]
     return both(
-        equal(steps / steps[0], np.ones(len(steps)), tol=1e-8),
-        less(0.0, x.refitted[0], scale=1.0),
-        less(cap, x.refitted[-1]),
+        equal(ratios, np.ones(len(ratios)), tol=1e-14),
+        less(0.0, float(x.refitted[0] / x.cap), scale=1.0),
+        less(0.0, stopped_flows.floats(below), scale=1.0),
+        less(0.0, float(x.refitted[-1] / x.cap - 1), scale=1.0),
     )
 
 
 def library(x):
     flows = filters.gradient_flow(x.d, x.times[:, None])
-    pair = flow.generations(x.d, x.times[:2])[-1]
+    chain = flow.generations(x.d, x.times)
     fits = filters.distilled(x.d, x.lam, len(x.refitted))
-    got = [
-        *(-np.diff(np.log(flows), axis=1)[:, 0]),
-        *(-np.diff(np.log(b))[0] for b in (pair, fits)),
-    ]
-    wanted = [*stopped_flows.floats(x.stopped), float(x.student), x.refitted[-1]]
+    got = [*(-np.diff(np.log(np.vstack([flows, chain, fits])), axis=1)[:, 0])]
+    wanted = stopped_flows.floats([*x.stopped, *x.chain, x.refitted[-1]])
     return equal(got, wanted, tol=1e-10, scale=1.0)
 
 
 def statement(x):
-    return both(stopped(x), student(x), repeated(x), library(x))
+    return both(stopped(x), limits(x), generations(x), repeated(x), library(x))
 
 
 RESULT = Result(
@@ -137,11 +143,14 @@ RESULT = Result(
     statement=statement,
     mutants={
         "the ratio of one flow rises with t": Mutant(lambda x: stopped(x, sign=-1)),
-        "a student stays below q": Mutant(lambda x: student(x, power=1)),
-        "an early student passes q^2": Mutant(lambda x: student(x, passes=2)),
-        "repeated fits stay below q": Mutant(lambda x: repeated(x, capped=True)),
+        "the ratio tends to 1 for t -> 0": Mutant(lambda x: limits(x, order=-1)),
+        "a chain of stops stays below q": Mutant(lambda x: generations(x, caps=0)),
+        "early chains pass q^m": Mutant(lambda x: generations(x, early_caps=1.0)),
+        "repeated fits stay below q": Mutant(lambda x: repeated(x, caps=1)),
+        "r with lam/n": Mutant(lambda x: repeated(x, lam=0.5)),
+        "r with the indices exchanged": Mutant(lambda x: repeated(x, order=-1)),
         "early means (q - 1)/d_k": Mutant(
-            student, draw=lambda r, i: draw(r, i, largest=lambda q: q - 1)
+            generations, draw=lambda r, i: draw(r, i, largest=lambda q: q - 1)
         ),
     },
     instances=240,

@@ -1,4 +1,4 @@
-"""Flow stopped at 1/lam has at most 1.6859 times the risk of ridge, in every fixed design.
+"""Flow stopped at 1/lam has less than 1.686 times the risk of ridge, in every fixed design.
 
 Statement: for every design, truth, sigma and lam > 0, Risk_flow(1/lam) <= rho Risk_ridge(lam) with
 rho = sup_x ((1 - e^-x)(1 + x)/x)^2 = 1.685909..., because e^-x <= 1/(1 + x) (the bias is smaller)
@@ -43,8 +43,11 @@ def draw(rng, i, *, time=lambda lam, n: 1 / lam):
     K = refits.gram(Q, d)
     lam, sigma = refits.ridge_near(rng, d), 10.0 ** rng.uniform(-1, 1)
     theta = 10.0 ** rng.uniform(-2, 2) * rng.standard_normal(n)
-    if i % 4 == 0:  # noise only, and the worst place for one of the eigenvalues
+    if i % 4 == 0:  # noise only, and the worst place for one of the eigenvalues, or for all
         theta, lam = np.zeros(n), float(rng.choice(d[d > 0]) / WORST)
+    if i % 8 == 0:
+        d = np.full(n, lam * float(WORST))
+        K = refits.gram(Q, d)
     if i % 4 == 1:
         sigma = 0.0  # bias only
     truth = Q * mp.matrix([mp.mpf(float(v)) for v in theta])
@@ -66,6 +69,14 @@ def two_inequalities(x, *, factor=ROOT):
         less(float(left * (1 + x) - 1), 0.0, scale=1.0),
         less(float((1 - left) / (factor * ridge) - 1), 0.0, scale=1.0),
     )
+
+
+def only_there(x, *, sign=1):
+    """Away from WORST, on either side, the ratio of the variances is smaller."""
+    delta = mp.mpf(10) ** -(1 + abs(np.log10(x.x)))
+    places = [WORST * (1 - delta), WORST * (1 + delta)]
+    ratios = [((1 - mp.exp(-v)) * (1 + v) / v) ** 2 / RHO for v in places]
+    return less(0.0, [float(sign * (1 - v)) for v in ratios], scale=1.0)
 
 
 def attained(x):
@@ -90,7 +101,7 @@ def library(x):
 
 
 def statement(x):
-    return both(check(x), two_inequalities(x), attained(x), library(x))
+    return both(check(x), two_inequalities(x), only_there(x), attained(x), library(x))
 
 
 def bias_is_larger(x):
@@ -114,6 +125,7 @@ RESULT = Result(
         "the root of rho, 1.2985": Mutant(lambda x: check(x, rho=mp.sqrt(RHO))),
         "no factor at all": Mutant(lambda x: check(x, rho=mp.mpf(1))),
         "1 - e^-x <= 1.2 x/(1 + x)": Mutant(lambda x: two_inequalities(x, factor=mp.mpf("1.2"))),
+        "the ratio is least at 1.7933": Mutant(lambda x: only_there(x, sign=-1)),
         "flow has the larger bias": Mutant(bias_is_larger),
         "stopped at 2/lam": Mutant(check, draw=lambda r, i: draw(r, i, time=lambda v, n: 2 / v)),
         "stopped at 1/(4 lam)": Mutant(

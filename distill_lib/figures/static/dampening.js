@@ -235,7 +235,7 @@ function errorPanel(problem, start) {
     };
   };
   const key = [["dl-best", "best α in each round"]];
-  const view = panel({ ...scales([0, 1]), key, height: HEIGHT.low });
+  const view = panel({ ...scales([0, 1]), key, height: HEIGHT.low, left: 46 });
   const rival = shape(view.plot, "path", { class: "dl-line dl-best" });
   const circles = shape(view.plot, "path", { class: "dl-circles" });
   const draw = roundLines(view.plot);

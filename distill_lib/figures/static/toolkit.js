@@ -138,13 +138,14 @@ const PANEL = { width: 360, left: 38, right: 8, top: 10, bottom: 42 };
 
 /**
  * A plot with axes. `x` and `y` are { domain, ticks, label }; the label of y stands above the plot,
- * with `key` (a list of [class of the sample, text]) at its right.
+ * with `key` (a list of [class of the sample, text]) at its right. `left` is the room for the
+ * numbers at the axis of y.
  *
  * Returns { node, plot, X, Y, describe, rescale }: draw into `plot`, which clips, with the scales X
  * and Y. rescale({ x, y }) draws the axes anew and returns their scales { X, Y }.
  */
-export function panel({ x, y, key = [], height = 236 }) {
-  const { width, left, right, top, bottom } = PANEL;
+export function panel({ x, y, key = [], height = 236, left = PANEL.left }) {
+  const { width, right, top, bottom } = PANEL;
   const inner = { width: width - left - right, height: height - top - bottom };
   const style = `aspect-ratio: ${width} / ${height}`;
   const svg = shape(null, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", style });
