@@ -22,7 +22,11 @@ def best_weight(answer):
         noise, f, g = rng.standard_normal((3, *shape))
         y = g + outside * (f - g) + 0.1 * noise
         right, case = mixing.optimal_alpha(y, f, g), f"For arrays of shape {shape}"
-        got = _one_number(answer(y, f, g), f"{case} return one number: all outputs share it.")
+        try:
+            value = answer(y, f, g)
+        except ValueError:  # f @ g of arrays with several outputs
+            require(False, f"{case} sum over all entries: (a * b).sum() in place of a @ b.")
+        got = _one_number(value, f"{case} return one number: all outputs share it.")
         require(
             not np.isclose(got, 1 - right),
             f"{case} you return the weight on the teacher; alpha is the weight on the labels.",
@@ -65,6 +69,7 @@ def weight_from_errors(answer):
             not np.isclose(got, 2 * right) and not np.isclose(got, right / 2),
             f"{case} you are off by a factor of 2: the vertex of A a^2 + B a + C is at -B/(2A).",
         )
+        require(not np.isclose(got, -right), f"{case} a sign is flipped: check that of B.")
         require(np.isclose(got, right, rtol=1e-6), f"{case} the vertex is at {right:.4f}.")
 
 
@@ -79,8 +84,9 @@ def weights_back(answer):
         case = f"For w = {np.array2string(w, precision=3)}"
         require(got.shape == w.shape, f"{case} return one weight a round: shape {w.shape}.")
         require(
-            size == 2 or not np.allclose(got, alpha[::-1]),
-            f"{case} the order is reversed: w_1 holds the *last* round's weight.",
+            not np.allclose(got, alpha[::-1]),
+            f"{case} your weights are in the order of k. That is reversed: round 1 belongs to "
+            "k = tau, and w_1 holds the *last* round's weight.",
         )
         require(
             not np.allclose(got, w[::-1]),
@@ -177,18 +183,26 @@ def rising_chain(answer):
     first, second, third = best.greedy_losses
     case = f"Your errors are {first:.3g}, {second:.3g}, {third:.3g}"
     require(
+        third > 1e-6 * first,
+        f"{case}: the third fit hits its targets up to rounding, and rounding does not count.",
+    )
+    require(
         third > 1.0001 * second,
         f"{case}: the third fit is not worse than the second. Make the first fit far too smooth.",
     )
     require(
         third > 2 * second,
-        f"{case}: a rise, but not to twice the error. Let the second fit nearly hit its targets.",
+        f"{case}: a rise, but not to twice the error. Choose targets that the second fit nearly "
+        "hits, but only with a weight outside [0, 1], so that the first fit is far from them.",
     )
 
 
 @exercise("ex-weight-trainings")
 def trainings(answer):
-    """Try ``answer(rounds, grid)``: trainings by the rule, by a greedy grid, by a joint grid."""
+    """Try ``answer(rounds, grid)``: trainings by the rule, by a greedy grid, by a joint grid.
+
+    The grid holds so many weights other than 1, and possibly 1 as well.
+    """
     for rounds, grid in ((1, 5), (2, 3), (4, 11), (3, 2)):
         got = answer(rounds, grid)
         steps = rounds - 1
@@ -205,6 +219,12 @@ def trainings(answer):
             f"{case} the greedy grid: the first fit is the same for every weight.",
         )
         require(
+            greedy == 1 + grid * steps
+            or greedy not in [1 + g * steps for g in (grid - 1, grid + 1)],
+            f"{case} the greedy grid: all of them are trained in every step. The student with "
+            "weight 1 is not: it is the first fit, and the grid does not count it.",
+        )
+        require(
             greedy == 1 + grid * steps,
             f"{case} the greedy grid needs {1 + grid * steps}, not {greedy}.",
         )
@@ -212,6 +232,10 @@ def trainings(answer):
         require(
             joint == shared or joint not in (grid**steps, grid**rounds),
             f"{case} the joint grid: you count its leaves only. The fits before them count too.",
+        )
+        require(
+            joint == shared or joint != 1 + steps * grid**steps,
+            f"{case} the joint grid: chains with the same first weights share those fits.",
         )
         require(
             joint == shared, f"{case} the joint grid with shared teachers needs {shared} trainings."

@@ -52,13 +52,7 @@ def zigzag(x, y, grid, truth, fits, errors):
         text = f"fit {number}" + (" (dashed)" if k else "")
         left.annotate(text, (1, 0.89 - 0.08 * k), color=color, **place)
     rounds = np.arange(1, len(errors) + 1)
-    right.axhline(errors[0], color=style.TEACHER, linestyle=_DASHED, linewidth=1.2)
     right.plot(rounds, errors, color=style.STUDENT, marker="o")
-    right.plot(1, errors[0], "o", color=style.TEACHER, markersize=7)
-    style.label_line(
-        right, rounds[len(rounds) // 2], errors[0], "error of the first fit",
-        color=style.TEACHER, va="bottom", ha="center", xytext=(0, 3),
-    )  # fmt: skip
     right.set_ylim(0, 1.18 * errors.max())
     right.set_xticks(rounds)
     right.set_xlabel("number of fits")
@@ -137,18 +131,19 @@ def slope(lams, first, second, alphas):
     bottom.axhline(1, color=style.TRUTH, linewidth=0.8, linestyle=":")
     for ax in (top, bottom):
         ax.axvline(lams[tuned], color=style.ACCENT, linewidth=1, linestyle="-.")
-    style.label_line(bottom, lams[tuned], 4.2, " tuned ridge", color=style.ACCENT)
+    low = alphas.min()
+    style.label_line(bottom, lams[tuned], low, " tuned ridge", color=style.ACCENT, va="bottom")
     for text, height, edge in (("away from the teacher", 1.15, "bottom"),
                                ("away from the labels", -0.2, "top")):  # fmt: skip
         style.label_line(bottom, lams[0], height, text, color=style.NOISE, va=edge)
-    bottom.set_ylim(-5, 5)
+    bottom.margins(y=0.08)
     bottom.set_xlabel(r"ridge $\lambda$")
     bottom.set_ylabel(r"best weight $\alpha^\star$")
     top.set_ylabel("held-out error")
     return figure
 
 
-def excess(rounds, greedy, joint, shares):
+def excess(rounds, greedy, joint, tuned, shares):
     """Draw one chain with greedy and with joint weights, and the excess of greedy over many.
 
     Parameters
@@ -157,6 +152,8 @@ def excess(rounds, greedy, joint, shares):
         Number of fits.
     greedy, joint : ndarray, shape (T,)
         Held-out error of the two for one problem.
+    tuned : float
+        Held-out error of one fit with a tuned ridge, for the same problem.
     shares : dict of str to ndarray, shape (m,)
         For each name the relative excess of the greedy error over the joint one, as percentages.
 
@@ -170,6 +167,9 @@ def excess(rounds, greedy, joint, shares):
     last = rounds[-1] + 0.15
     style.label_line(left, last, greedy[-1], "greedy", color=style.STUDENT)
     style.label_line(left, last, joint[-1], "joint", color=style.ACCENT)
+    left.axhline(tuned, color=style.TEACHER, linewidth=1.2, linestyle=":")
+    style.label_line(left, 1.3 * rounds[-1], tuned, "tuned ridge", color=style.TEACHER,
+                     ha="right", va="bottom", xytext=(0, 2))  # fmt: skip
     left.set_xlim(rounds[0] - 0.3, 1.3 * rounds[-1])
     left.set_xticks(rounds)
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -188,7 +188,7 @@ def excess(rounds, greedy, joint, shares):
     right.set_xscale("log")
     right.set_ylim(0, 1.02)
     right.set_xlabel("excess of greedy over joint (%)")
-    right.set_ylabel("share of problems")
+    right.set_ylabel("share of problems with at most this")
     return figure
 
 
@@ -298,8 +298,8 @@ def mistuned(settings, methods, values, *, label):
     spread = np.linspace(-0.3, 0.3, len(methods)) if len(methods) > 1 else [0.0]
     for k, (name, row) in enumerate(zip(methods, values, strict=True)):
         ax.plot(places + spread[k], row, marks[k], color=colors[k], markersize=7, label=name)
-        for place, value in zip(places + spread[k], row, strict=True):
-            ax.vlines(place, values.min(), value, color=colors[k], linewidth=1, alpha=0.5)
+    for place in places[1:]:
+        ax.axvline(place - 0.5, color=style.NOISE, linewidth=0.8, alpha=0.5)
     ax.set_xticks(places, settings)
     ax.set_ylabel(label)
     ax.margins(y=0.1)
@@ -307,7 +307,7 @@ def mistuned(settings, methods, values, *, label):
     return figure
 
 
-def overfit(rounds, chosen, test, names):
+def overfit(rounds, chosen, test, names, scores):
     """Draw the error by which weights were chosen and the error on other data, over the fits.
 
     Parameters
@@ -315,19 +315,20 @@ def overfit(rounds, chosen, test, names):
     rounds : ndarray, shape (T,)
         Number of fits.
     chosen, test : sequence of ndarray, shape (T,)
-        Mean leave-one-out and test error, one curve a panel.
-    names : sequence of str
-        Names of the panels.
+        Mean of the score that chose, and test error; one curve a panel.
+    names, scores : sequence of str
+        Names of the panels, and of the score in each.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     figure, axes = style.axes(len(names), size=(6.4, 3.1), sharey=True, squeeze=False)
-    for ax, one, other, name in zip(axes[0], chosen, test, names, strict=True):
+    panels = zip(axes[0], chosen, test, names, scores, strict=True)
+    for ax, one, other, name, score in panels:
         ax.plot(rounds, one, color=style.NOISE, marker="s", linestyle=_DASHED)
         ax.plot(rounds, other, color=style.STUDENT, marker="o")
-        style.label_line(ax, rounds[-1], one[-1], "leave-one-out", color=style.NOISE,
+        style.label_line(ax, rounds[-1], one[-1], score, color=style.NOISE,
                          ha="right", va="top", xytext=(0, -7))  # fmt: skip
         style.label_line(ax, rounds[-1], other[-1], "test", color=style.STUDENT, ha="right",
                          va="bottom", xytext=(0, 7))  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from distill_lib.kernel import mixing
 from tests.theorems import held_out
 from tests.theorems import mixed_chains as mixed
-from tests.theorems.ledger import Mutant, Result, Verdict, at_most, both, equal
+from tests.theorems.ledger import Mutant, Result, at_most, both, equal
 
 mp = mixed.mp
 
@@ -29,6 +29,8 @@ class Instance(NamedTuple):
     refits: np.ndarray  # (rounds, m), predictions of the plain refits
     best: np.ndarray  # (rounds,), coordinates of least loss
     best_inside: np.ndarray  # and those that are not negative
+    fewer: np.ndarray  # (rounds,), coordinates of least loss with one fit less
+    greedy: np.ndarray  # (rounds,), coordinates of the greedy rule
     others: list[Chain]  # weights in [0, 1], anywhere, and close to the best
     point: np.ndarray  # (rounds,), any coordinates of sum 1, of any sign
 
@@ -61,13 +63,16 @@ def draw(rng, i):
     tried = [mixed.exact(rng.uniform(low, 1 - low, rounds)) for low in (0, 0, -1)]
     tried += [to_weights(best) + mixed.exact(1e-3 * rng.standard_normal(rounds)) for _ in range(2)]
     others = [Chain(a, to_coordinates(a), x.predicted @ x.targets(a)) for a in tried]
-    return Instance(x, refits, best, inside(refits, x.y), others, point)
+    fewer = np.append(held_out.joint(refits[:-1], x.y), mp.mpf(0))
+    by_rule = to_coordinates(held_out.greedy(x, rounds)[0])
+    return Instance(x, refits, best, inside(refits, x.y), fewer, by_rule, others, point)
 
 
 def to_weights(w, *, left=None, reverse=True):
     """Weights of the rounds from coordinates: what is w_k of all that is left, last round first."""
     left = left or (lambda k: w[k:].sum())
-    shares = [w[k] / left(k) if w[k] else mp.mpf(not left(k)) for k in range(len(w))]
+    # If nothing is left, any weight will do; if what is left cancels, none does.
+    shares = [w[k] / left(k) if left(k) else mp.mpf(1) for k in range(len(w))]
     return np.array(shares[::-1] if reverse else shares)
 
 
@@ -84,20 +89,24 @@ def loss(x, prediction):
     return mixed.square(prediction - x.problem.y) / mixed.square(x.problem.y)
 
 
-def claims(x, *, back=to_weights, best=None, sign=True):
+def claims(x, *, back=to_weights, best=None, fewer=None, sign=True):
     best = x.best if best is None else best(x)
+    fewer = x.fewer if fewer is None else fewer(x)
     least, least_inside = loss(x, best @ x.refits), loss(x, x.best_inside @ x.refits)
     parts = []
     for w in (x.point, best):
-        try:
-            alphas = back(w)
-        except ZeroDivisionError:
-            return Verdict(False, 0.0, np.inf)
+        alphas = back(w)
         chain = x.problem.predicted @ x.problem.targets(alphas)
         parts.append(mixed.same(chain, w @ x.refits, scale=abs(w).sum() * abs(x.refits).max()))
         in_simplex = bool(all(w >= 0)) or not sign
         parts.append(equal(in_simplex, all(0 <= a <= 1 for a in alphas[1:])))
+    for w in (x.greedy, fewer):  # at most the greedy error, and it does not rise
+        value = loss(x, w @ x.refits)
+        parts.append(at_most(0.0, float(value - least), tol=1e-80, scale=1.0))
     for other in x.others:
+        if all(other.alphas[1:] != 1):  # then no remainder is 0, and the way back is unique
+            size = np.prod(1 + abs(other.alphas)) / min(abs(1 - other.alphas[1:]))
+            parts.append(mixed.same(back(other.w)[1:], other.alphas[1:], scale=size))
         value = loss(x, other.prediction)
         parts.append(at_most(0.0, float(value - least), tol=1e-80, scale=1.0))
         if all(0 <= a <= 1 for a in other.alphas):
@@ -131,11 +140,6 @@ def library(x):
             yield equal([float(loss(x, chain)), reached], [least, least], scale=1.0)
 
 
-def greedy(x):
-    """Wrong: the coordinates of the greedy rule."""
-    return to_coordinates(held_out.greedy(x.problem, len(x.refits))[0])
-
-
 def free(x):
     """Wrong: the least squares without the condition that the coordinates add up to 1."""
     w = x.best
@@ -151,7 +155,7 @@ RESULT = Result(
     label="prp-joint-weights",
     assumptions=(
         "squared error, ridge fits with a fixed kernel and lam",
-        "for the way back: no remainder w_k + ... + w_tau is 0, unless all its terms are",
+        "for the way back: no remainder w_k + ... + w_tau with k < tau is 0, or all its terms are",
     ),
     draw=draw,
     statement=lambda x: both(claims(x), *linear(x), *library(x)),
@@ -168,7 +172,10 @@ RESULT = Result(
             )
         ),
         "coordinates that need not add up to 1": Mutant(lambda x: claims(x, best=free)),
-        "the greedy weights": Mutant(lambda x: claims(x, best=greedy)),
+        "the greedy weights": Mutant(lambda x: claims(x, best=lambda x: x.greedy)),
+        "the least error rises with another fit": Mutant(
+            lambda x: claims(x, best=lambda x: x.fewer, fewer=lambda x: x.best)
+        ),
         "weights in [0, 1] for any coordinates": Mutant(lambda x: claims(x, sign=False)),
         "remainders that cancel": Mutant(lambda x: claims(x._replace(point=cancelling(x)))),
     },

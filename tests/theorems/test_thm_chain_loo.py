@@ -45,12 +45,12 @@ def draw(rng, i):
     return Instance(x, alpha, plain, chains, np.array(R), np.array(S))
 
 
-def predictions(x, *, shift=0, lag=0, sign=-1):
+def predictions(x, *, shift=0, lag=0, sign=-1, root=1):
     """Predictions from the quotient of the two power series."""
     R, S, c, kept = x.R[shift:], x.S[shift:], [], []
     for k in range(ROUNDS):
         known = sum((c[m] * S[max(k - m - lag, 0)] for m in range(k)), R[k] * 0)
-        c.append((R[k] - known) / S[0])
+        c.append((R[k] - known) / S[0] ** root)
         kept.append(x.problem.Y[:, 0] + sum(c) * sign)
     return np.array(kept)
 
@@ -124,6 +124,7 @@ RESULT = Result(
         "one power of H too many": Mutant(
             lambda x: claims(x, by=lambda x: predictions(x, shift=1))
         ),
+        "not divided by 1 - H_ii": Mutant(lambda x: claims(x, by=lambda x: predictions(x, root=0))),
         "corrections added": Mutant(lambda x: claims(x, by=lambda x: predictions(x, sign=1))),
         "alpha and 1 - alpha swapped": Mutant(lambda x: claims(x, weights=lambda a: 1 - a)),
         "weights in the order of the refits": Mutant(lambda x: claims(x, reverse=True)),
