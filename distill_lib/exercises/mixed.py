@@ -42,6 +42,7 @@ def chain(answer):
     require(got.shape == y.shape, f"One fitted value a point: shape (5,), yours {got.shape}.")
     last = alphas[-1] * y + (1 - alphas[-1]) * _chain(K, y, lam, alphas[:-1])
     mistakes = (
+        (np.linalg.solve(K, _chain(K, y, lam, alphas)), "Return the fitted *values*, K c."),
         (_chain(K, y, lam, 1 - alphas), "The weights are exchanged: alpha goes with the labels."),
         (_chain(K, y, lam, 0 * alphas), "These are plain refits: where are the labels?"),
         (last, "These are the targets of the last round; they still have to be fitted."),
@@ -79,6 +80,11 @@ def merge(answer):
         got = answer(y, p, v_y, v_p)
         require(np.shape(got) == (2,), "Return a pair: the merged observation, and its variance.")
         value, variance = map(float, got)
+        right = 1 / (1 / v_y + 1 / v_p)
+        require(
+            not math.isclose(value, right),
+            "The order is (m, v): first the merged observation, then its variance.",
+        )
         require(
             not math.isclose(variance, v_y + v_p),
             "Variances add for a sum of two observations. Here the precisions, 1/v, add.",
@@ -91,7 +97,10 @@ def merge(answer):
             not math.isclose(variance, 1 / v_y + 1 / v_p),
             "That is the precision. The variance is its inverse.",
         )
-        require(math.isclose(variance, 1 / (1 / v_y + 1 / v_p)), "The variance is not right.")
+        require(
+            math.isclose(variance, right),
+            "The variance is not right. Compare the terms with f^2 on both sides.",
+        )
         require(
             not math.isclose(value, (v_y * y + v_p * p) / (v_y + v_p)),
             "The weights are exchanged: the observation with *less* noise counts more.",
@@ -106,6 +115,21 @@ def merge(answer):
         )
 
 
+def _fits(answer, d_max, lam, alpha, share):
+    """Return the answer's number of fits; at alpha = 1 any failure gets the hint about log 0."""
+    hint = "At alpha = 1 the factor q is 0, and log 0 does not exist. There one fit is enough."
+    try:
+        with np.errstate(all="ignore"):
+            got = answer(d_max, lam, alpha, share)
+    except (ValueError, ZeroDivisionError):
+        require(alpha != 1, hint)
+        raise
+    got = _one_number(got, "Return one number of fits.")
+    require(alpha != 1 or (np.isfinite(got) and got > 0), hint)
+    require(np.isfinite(got), f"At alpha = {alpha} the number of fits must be finite.")
+    return got
+
+
 @exercise("ex-mixed-rounds")
 def rounds_needed(answer):
     """Try ``answer(d_max, lam, alpha, share)``: fits after which the limit is certainly near."""
@@ -116,12 +140,11 @@ def rounds_needed(answer):
         (3.0, 0.4, 1, 0.1),
     )
     for d_max, lam, alpha, share in cases:
-        got = _one_number(answer(d_max, lam, alpha, share), "Return one number of fits.")
+        got = _fits(answer, d_max, lam, alpha, share)
         factor = float(mixing.contraction(d_max, lam, alpha))
         exact = math.log(share) / math.log(factor) if factor > 0 else 1.0
         want = math.ceil(exact)
         case = f"d_max = {d_max}, lam = {lam}, alpha = {alpha}, share = {share}"
-        require(np.isfinite(got), f"At {case} the number of fits must be finite; mind alpha = 1.")
         require(got > 0, f"At {case} you return {got}. Both logarithms are negative.")
         require(
             got == round(got),

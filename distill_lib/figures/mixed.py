@@ -82,12 +82,12 @@ def two_chains(x, y, grid, truth, first, without, mixed, errors_without, errors_
 
 
 def refit_weights(weights):
-    """Draw, for some weights on the labels, how often refitted labels make up the last fit.
+    """Draw, for some weights on the labels, how often the labels in the last fit were fitted.
 
     Parameters
     ----------
     weights : dict of float to ndarray, shape (rounds,)
-        Weight on the labels -> share of the labels that were refitted 1, 2, ... times.
+        Weight on the labels -> share of the labels that were fitted 1, 2, ... times.
 
     Returns
     -------
@@ -101,8 +101,8 @@ def refit_weights(weights):
         ax.annotate(
             rf"$\alpha$ = {alpha:g}", (0.96, 0.95), xycoords="axes fraction", ha="right", va="top"
         )
-        ax.set_xticks(times[:: max(len(w) // 5, 1)])
-        ax.set_xlabel("times refitted")
+        ax.set_xticks(np.unique(np.linspace(1, len(w), 4).round()))
+        ax.set_xlabel("times fitted")
     axes[0, 0].set_ylabel("share in the last fit")
     return figure
 
@@ -244,7 +244,7 @@ def losses(rounds, curves, limits, tuned):
 
 
 def norms_by_round(norms, limits):
-    """Draw the relative norm of the targets over the rounds of the tolerance form.
+    """Draw the relative norm of what each round takes from the one before, in the tolerance form.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def norms_by_round(norms, limits):
     ax.set_xticks(np.arange(0, last + 1, max(last // 7, 1)))
     ax.set_ylim(0, 1.06 * max(r[0] for r in norms.values()))
     ax.set_xlabel("round")
-    ax.set_ylabel("norm of the targets\nover what may be missed")
+    ax.set_ylabel("norm of the teacher's values\nover what may be missed")
     return figure
 
 
@@ -305,14 +305,12 @@ def two_bands(x, y, grid, mean, narrow, wide):
     ax.plot(grid, mean, color=style.STUDENT)
     ax.plot(x, y, "o", color=style.NOISE, zorder=4)
     end = grid[-1]
-    levels = [mean[-1] + wide[-1], mean[-1] + narrow[-1], mean[-1]]
     gap = 0.13 * np.ptp(ax.get_ylim())
-    levels[1] = min(levels[1], levels[0] - gap)
-    levels[2] = min(levels[2], levels[1] - gap)
+    levels = [mean[-1] + max(wide[-1], gap), mean[-1], mean[-1] - max(narrow[-1], gap)]
     names = (
         ("limit, \N{PLUS-MINUS SIGN} 1 sd", style.ACCENT),
-        ("chain, \N{PLUS-MINUS SIGN} 1 sd", style.STUDENT),
         ("mean of both", style.STUDENT),
+        ("chain, \N{PLUS-MINUS SIGN} 1 sd", style.STUDENT),
     )
     for level, (name, color) in zip(levels, names, strict=True):
         ax.annotate(

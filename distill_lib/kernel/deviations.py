@@ -5,10 +5,11 @@ draws :math:`\phi(p^{\mathrm{st}}_{\hat y})` over :math:`\phi(p^{\mathrm{te}}_{\
 :math:`\phi(u) = \log\frac{u}{1-u}`. A line with a slope above 1 says that the student exaggerates
 its teacher's confidence.
 
-The *two-group model* explains when it does. Binary labels :math:`\pm1`, of which a share
-:math:`\rho` is flipped; one strong direction that carries the clean class and is fitted completely,
-and many weak directions that single out each point. Along the weak directions the teacher's
-progress is :math:`a`, the student's own is :math:`b`, so that its filter is :math:`ab`.
+The *two-group model* is one setting in which it is known when it does. Binary labels
+:math:`\pm1`, of which a share :math:`\rho` is flipped; one strong direction that carries the clean
+class and is fitted completely, and many weak directions that single out each point. Along the weak
+directions the teacher's progress is :math:`a`, the student's own is :math:`b`, so that its filter
+is :math:`ab`.
 
 Everything takes plain arrays. Source: chapter 10; Nagarajan et al. (2023) for the plot, the model
 is derived in the book.

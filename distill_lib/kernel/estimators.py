@@ -343,8 +343,8 @@ class SelfDistilledKernelRidgeCV(_KernelRegressor):
     gamma, degree, coef0, kernel_params
         As for `SelfDistilledKernelRidge`.
     unrestricted : bool, default False
-        Allow weights outside [0, 1]. With ``alphas="optimal"`` and many rounds they fit the noise
-        of the leave-one-out errors (chapter 8): two rounds are a wise limit then.
+        Allow weights outside [0, 1]. With ``alphas="optimal"`` and more than two rounds they can
+        exploit the leave-one-out predictions and do harm (chapter 8).
 
     Attributes
     ----------

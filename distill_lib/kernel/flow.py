@@ -358,7 +358,8 @@ def student_time_matching(d_top, teacher_time, time):
 
     Notes
     -----
-    Source: chapter 10; the matching is that of Nagarajan et al. (2023).
+    Source: chapter 10. That Nagarajan et al. (2023) compare at equal progress along one direction
+    is known to us from secondary accounts.
 
     Examples
     --------

@@ -617,7 +617,8 @@ class OptimalPath(NamedTuple):
     joint_alphas : tuple of ndarray
         Entry :math:`\tau - 1`, shape (tau,), is the best sequence for exactly :math:`\tau` fits.
     joint_losses : ndarray, shape (rounds,)
-        Its error: the least that :math:`\tau` fits reach with any weights (in [0, 1], if clipped).
+        Its error: the least that :math:`\tau` fits reach with any weights (in [0, 1], if clipped),
+        unless that is only approached and not attained (`optimal_path`).
         It never rises, and is never above that of the greedy path, both up to rounding.
     """
 

@@ -41,7 +41,7 @@ class Paired(NamedTuple):
     """Differences from the ridge of the same regime and split, arrays (v, regimes, methods).
 
     `mean` over the splits and its `standard_error`; on how many splits the method is `better` and
-    `worse` than the ridge. On the others it made the same choice.
+    `worse` than the ridge. The others are ties, mostly because it made the same choice.
     """
 
     mean: np.ndarray
@@ -158,7 +158,8 @@ def against_ridge(
     splits : int, default 20
         Number of random splits s, each with its own noise, >= 1.
     rounds : int, default 4
-        Largest number of plain refits, >= 2.
+        Largest number of plain refits, >= 2; at a wrong ridge twice as many are tried. The other
+        methods have two fits.
     wrong : float, default 30
         Factor by which the ridge is wrong, > 1.
     seed : int

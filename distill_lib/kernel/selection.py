@@ -289,8 +289,9 @@ def loo_optimal_path(K, y, lam, rounds, *, clip=False):
 
     Notes
     -----
-    The losses are those at the chosen weights, so they are a little too small as estimates: more
-    so with several free weights and few points. Source: chapter 8.
+    The losses are those at the chosen weights, so they are too small as estimates. With several
+    free weights they mislead: leave-one-out predictions lean against the targets, and large weights
+    that cancel exploit this. A held-out set of the same size did far less harm. Source: chapter 8.
     """
     lam = check.single("lam", check.positive("lam", lam))
     refits = loo_refits(K, y, [lam], rounds)[0]

@@ -35,6 +35,10 @@ def exact(d_max, lam, alpha, share):
     return math.log(share) / math.log(q) if q else 1
 
 
+def logs(d_max, lam, alpha, share, log):
+    return log(share) / log((1 - alpha) * d_max / (d_max + lam))
+
+
 def threshold(a, alpha):
     return alpha * (1 - a) / (alpha + (1 - alpha) * a)
 
@@ -63,12 +67,18 @@ WRONG = [
     ("ex-mixed-chain", lambda K, y, lam, a: chain(K, y, lam, [0, *a[:-1]]), "Round i takes"),
     ("ex-mixed-chain", lambda K, y, lam, a: chain(K, y, lam, a, a[0]), "whatever its weight"),
     ("ex-mixed-chain", lambda K, y, lam, a: chain(K, y, lam, [0, *a[:0:-1]]), "reverse order"),
+    (
+        "ex-mixed-chain",
+        lambda K, y, lam, a: np.linalg.solve(K, chain(K, y, lam, a)),
+        "fitted \\*values",
+    ),
     ("ex-mixed-chain", lambda K, y, lam, a: y, "Start with the fit"),
     ("ex-mixed-chain", lambda K, y, lam, a: 1.0, "shape"),
     ("ex-mixed-merge", lambda y, p, v, w: (merge(y, p, v, w)[0], v + w), "precisions"),
     ("ex-mixed-merge", lambda y, p, v, w: (merge(y, p, v, w)[0], (v + w) / 2), "below both"),
     ("ex-mixed-merge", lambda y, p, v, w: (merge(y, p, v, w)[0], 1 / v + 1 / w), "its inverse"),
-    ("ex-mixed-merge", lambda y, p, v, w: (y, v), "variance is not right"),
+    ("ex-mixed-merge", lambda y, p, v, w: (y, v), "variance is not right. Compare"),
+    ("ex-mixed-merge", lambda *x: merge(*x)[::-1], r"order is \(m, v\)"),
     ("ex-mixed-merge", lambda y, p, v, w: (merge(y, p, w, v)[0], 1 / (1 / v + 1 / w)), "less"),
     ("ex-mixed-merge", lambda y, p, v, w: ((y + p) / 2, 1 / (1 / v + 1 / w)), "plain mean"),
     ("ex-mixed-merge", lambda y, p, v, w: (y + p, 1 / (1 / v + 1 / w)), "linear in f"),
@@ -79,6 +89,8 @@ WRONG = [
     ("ex-mixed-rounds", lambda d, lam, a, s: rounds(d, 0, a, s), "the fit itself"),
     ("ex-mixed-rounds", lambda *x: -rounds(*x), "negative"),
     ("ex-mixed-rounds", lambda *x: math.inf, "finite"),
+    ("ex-mixed-rounds", lambda *x: math.ceil(logs(*x, log=math.log)), "one fit is enough"),
+    ("ex-mixed-rounds", lambda *x: np.ceil(logs(*x, log=np.log)), "one fit is enough"),
     ("ex-mixed-rounds", lambda *x: rounds(*x) + 1, "Solve"),
     ("ex-mixed-rounds", lambda *x: [1, 2], "one number"),
     ("ex-mixed-turn", lambda a, alpha: alpha / (alpha + (1 - alpha) * a), "target"),

@@ -57,6 +57,23 @@ def flow(K, targets, time, start=None):
     return _apply(exponential(generator * mp.mpf(time)), start)
 
 
+def clock(K, time):
+    """Return the same flow as a map (targets, start) -> fitted values after `time`.
+
+    One exponential of the equation for (f, targets) serves every run of this length.
+    """
+    n = K.rows
+    generator = mp.zeros(2 * n)
+    generator[:n, :n], generator[:n, n:] = -K, K
+    end = exponential(generator * mp.mpf(time))
+
+    def run(targets, start=None):
+        moved = end[:n, n:] * targets
+        return moved if start is None else moved + end[:n, :n] * start
+
+    return run
+
+
 def descent(K, targets, step, steps, start=None):
     """Fitted values after `steps` steps f <- f - step K (f - targets) from `start` (0)."""
     step = mp.mpf(step)
@@ -75,6 +92,19 @@ class Model:
     def measured(self, values):
         """Coefficients of fitted values: the filter, read off."""
         return list(self.Q * values)
+
+
+ROUNDING = 1e-105  # what is below is rounding: `less(ROUNDING, gap)` decides strict inequalities
+
+
+def lag(low, high):
+    """By which share of itself `high` is above `low`; 0 if both are rounding."""
+    return float((high - low) / high) if abs(high) > ROUNDING else 0.0
+
+
+def scale(d, i):
+    """Eigenvalue in whose units times are drawn: the larger, every fourth time the mean of both."""
+    return d[0] if i % 4 or not d.all() else np.sqrt(d[0] * d[1])
 
 
 def floats(values):

@@ -3,7 +3,8 @@
 Statement: let d_1 > d_2 > 0 and step * d_1 < 1. If a student after m >= 1 steps, on a teacher
 stopped after M >= 1 steps, has come as far along direction 1 as the labels' own descent after s
 steps (a real number, on the interpolation 1 - (1 - step d)^s), then it has made strictly less along
-direction 2. For 1 < step * d_1 < 2 this fails: step * d = (1.5, 1.2), M = 1, m = 2, s = 3.
+direction 2. For 1 < step * d_1 < 2 this fails: step * d = (1.5, 1.2), M = 1, m = 2, s = 3. It fails
+at step * d_1 = 1 as well, where nothing oscillates.
 
 Saturated instances are skipped: those in which teacher or student run so long that less than 1e-100
 of the way along direction 1 is left.
@@ -16,7 +17,7 @@ import numpy as np
 from distill_lib.kernel import flow
 from tests.theorems import stopped_flows
 from tests.theorems.ledger import Mutant, Result, both, equal, less
-from tests.theorems.test_thm_student_bends import eigenvalues
+from tests.theorems.test_thm_student_bends import eigenvalues, empty_direction, equal_eigenvalues
 
 mp = stopped_flows.mp
 SATURATED = mp.mpf(10) ** -100
@@ -34,8 +35,8 @@ class Instance(NamedTuple):
     neighbours: list  # explicit progress along 2 after floor(s) and floor(s) + 1 steps
 
 
-def draw(rng, i):
-    d = eigenvalues(rng, i)
+def draw(rng, i, *, d=eigenvalues):
+    d = d(rng, i)
     share = [rng.uniform(0.01, 0.99), 10.0 ** rng.uniform(-4, -1), 0.999][i % 3 - (i % 7 == 0)]
     step = float(share / d[0])
     few = min(1 + 60 / share, 1e5)
@@ -67,9 +68,10 @@ def run(rng, d, step, M, m, s=None):
 def bends(x, *, sign=1):
     if x.s is None:
         return None
+    lag = sign * stopped_flows.lag(x.student[1], x.own[1])
     return both(
         equal(float(x.student[0] / x.own[0]), 1.0, tol=1e-14),
-        less(0.0, float(sign * (1 - x.student[1] / x.own[1])), scale=1.0),
+        less(stopped_flows.ROUNDING, lag, scale=1.0),
     )
 
 
@@ -107,6 +109,12 @@ def oscillating(rng, i):
     return run(rng, d, 1.0, 1, 2, s=3)
 
 
+def finished_at_once(rng, i):
+    """step * d_1 = 1: one step of the labels' own run, and of everybody, finishes direction 1."""
+    d = np.array([1.0, rng.uniform(0.05, 0.95)])
+    return run(rng, d, 1.0, *(int(v) for v in rng.integers(1, 20, 2)), s=1)
+
+
 def swapped(rng, i):
     x = draw(rng, i)
     return run(rng, x.x[::-1] / x.step, x.step, x.M, x.m)
@@ -116,6 +124,12 @@ def equal_steps(x):
     """The mutant that compares after the student's own number of steps."""
     own = [1 - (1 - mp.mpf(float(v))) ** x.m for v in x.x]
     return equal(float(x.student[0] / own[0]), 1.0, tol=1e-6)
+
+
+def few(**changes):
+    """Draw 90 instances for a mutant; the others count as saturated."""
+    skipped = Instance(np.ones(2), 1.0, 1, 1, None, None, None, None, None)
+    return lambda rng, i: draw(rng, i, **changes) if i < 90 else skipped
 
 
 RESULT = Result(
@@ -130,7 +144,10 @@ RESULT = Result(
     mutants={
         "the student has made more": Mutant(lambda x: bends(x, sign=-1)),
         "oscillating steps, step * d = (1.5, 1.2) and others": Mutant(bends, draw=oscillating),
+        "step * d_1 = 1": Mutant(bends, draw=finished_at_once),
         "the stronger direction bends": Mutant(bends, draw=swapped),
+        "equal eigenvalues": Mutant(bends, draw=few(d=equal_eigenvalues)),
+        "d_2 = 0": Mutant(bends, draw=few(d=empty_direction)),
         "after equal numbers of steps the first directions agree": Mutant(equal_steps),
     },
     instances=300,

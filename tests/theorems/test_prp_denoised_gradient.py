@@ -78,11 +78,14 @@ def denoises(x, *, noise=lambda x: 1 - x.p_star @ x.p_star):
     return less(0.0, gain * np.sign(by_condition), scale=1.0)
 
 
-def range_of_gain(x):
-    """Never positive for a one-hot p*; never above 1 - 1/C."""
-    gain = x.p_star @ x.by_label - x.by_teacher
-    largest = 0.0 if x.p_star.max() == 1 else 1 - 1 / len(x.p)
-    return at_most(gain, largest, tol=1e-12, scale=1.0)
+def range_of_gain(x, *, one_hot=False, largest=lambda classes: 1 - 1 / classes):
+    """Never positive for a one-hot p*; at most 1 - 1/C, and that if the teacher knows a flat p*."""
+    gain, bound = x.p_star @ x.by_label - x.by_teacher, largest(len(x.p))
+    if x.p_star.max() == 1:
+        return less(0.0, gain) if one_hot else at_most(gain, 0.0, tol=1e-12, scale=1.0)
+    if np.ptp(x.p_star) == 0 and np.array_equal(x.teacher, x.p_star):
+        return equal(gain, bound, tol=1e-12, scale=1.0)
+    return at_most(gain, bound, tol=1e-12, scale=1.0)
 
 
 def library(x):
@@ -118,6 +121,13 @@ RESULT = Result(
         "condition with the model for p*": Mutant(
             lambda x: denoises(x, noise=lambda x: 1 - x.p @ x.p)
         ),
+        "gain at most 1 - 2/C": Mutant(
+            lambda x: range_of_gain(x, largest=lambda classes: 1 - 2 / classes)
+        ),
+        "a teacher that knows a flat p* gains 1": Mutant(
+            lambda x: range_of_gain(x, largest=lambda classes: 1.0)
+        ),
+        "gain where p* is one-hot": Mutant(lambda x: range_of_gain(x, one_hot=True)),
         "a teacher that does not sum to 1": Mutant(
             distances, draw=lambda r, i: draw(r, i, not_summing=True)
         ),

@@ -4,7 +4,8 @@ Statement: with a_k = 1 - exp(-T d_k) the teacher's filter, a flow on the labels
 the teacher for t_2, has the filter a_k + (1 - e^(-d_k t_1) - a_k) e^(-d_k t_2). It tends to a_k as
 t_2 grows: the start is forgotten. The other order has the filter
 1 - e^(-d_k t_2) (1 - a_k (1 - e^(-d_k t_1))). It tends to 1 where d_k > 0: the regularization is
-undone, and what is left of it, 1 minus the filter, is smaller the larger the eigenvalue.
+undone, and if t_2 > 0, what is left of it, 1 minus the filter, is strictly smaller the larger the
+eigenvalue.
 """
 
 from itertools import pairwise
@@ -30,11 +31,13 @@ class Instance(NamedTuple):
     to_labels_end: list
 
 
-def draw(rng, i, *, forget=False):
+def draw(rng, i, *, forget=False, still=False):
     d = refits.eigenvalues(rng, i)
     model = stopped_flows.Model(rng, d)
     T, t1, t2 = (stopped_flows.time_near(rng, d) for _ in range(3))
     t2 = min(t2, 200 / d.max())  # later, less than 1e-100 of the start is left
+    if still:
+        t1 = t2 = 0.0
     teacher = stopped_flows.flow(model.K, model.labels, T)
 
     forever, runs = 300 / d[d > 0].min(), []
@@ -78,7 +81,7 @@ def undone(x, *, sign=1):
         for k, (high, low) in enumerate(pairwise(x.d))
         if high > low
     ]
-    return less(0.0, gaps or [1.0], scale=1.0)
+    return less(stopped_flows.ROUNDING, gaps or [1.0], scale=1.0)
 
 
 def library(x):
@@ -103,6 +106,7 @@ RESULT = Result(
         "flow of ||f(X) - target||^2 / 2, the model is kept when the target changes",
         "the first phase starts from f = 0",
         "limits: along eigenvectors with d > 0",
+        "teacher and phases: finite times; what is left falls strictly if t_2 > 0",
     ),
     draw=draw,
     statement=statement,
@@ -115,6 +119,9 @@ RESULT = Result(
         "switching to labels ends at the teacher": Mutant(lambda x: to_labels(x, end=x.teacher)),
         "the first phase is the teacher's own run": Mutant(lambda x: to_labels(x, product=False)),
         "undone in weak directions first": Mutant(lambda x: undone(x, sign=-1)),
+        "undone in no time, t_1 = t_2 = 0": Mutant(
+            undone, draw=lambda r, i: draw(r, i, still=True)
+        ),
         "the model starts afresh": Mutant(
             lambda x: both(to_teacher(x), to_labels(x)),
             draw=lambda r, i: draw(r, i, forget=True),

@@ -13,10 +13,15 @@ mp = mixed.mp
 
 ROUNDS = 5
 EDGE = 1e-9  # relative distance to a border below which floats may fall on either side
+USED_UP = 1e-13  # share of the budget below which it counts as used up
+SETTLED = 400  # rounds after which a path with one weight does not move any more
 
 
 class Round(NamedTuple):
-    """What one round was asked and what the library did, in 250 digits."""
+    """What one round was asked and what the library did, in 250 digits.
+
+    Its teacher is the fit of the round before, or one that was drawn.
+    """
 
     state: str
     alpha: object
@@ -58,10 +63,40 @@ def lagrangian(features, Y, P, alpha, lam):
     return features @ mixed.minimize(value, (features.shape[1], Y.shape[1]))
 
 
+def with_teacher(rng, x, Y, tolerance):
+    """Draw a teacher in the range of K, near the labels, and a weight; None if it is a close call.
+
+    What the round must do is read off the definition. The library is asked for a fit within the
+    tolerance of the mixed target.
+    """
+    features, total = x.features[:, x.d > 0], x.n * mp.mpf(tolerance)
+    on = x.Q[:, x.d > 0] @ x.Q[:, x.d > 0].T
+    off = on @ mixed.exact(rng.standard_normal(Y.shape))
+    size = 10.0 ** rng.uniform(-1, 1) if off.any() else 0.0
+    P = on @ Y + off * (size * mp.sqrt(total / mixed.square(off)))
+    alpha = mp.mpf(float(rng.uniform(0.02, 0.98)))
+    asked, lost = (Y, P, alpha), mixed.square(Y - on @ Y)
+    least = misses(*asked, lagrangian(features, *asked, 0))
+    if near(least, total) or near(zero_misses(*asked), total):
+        return None
+    if least > total:
+        return Round("infeasible", alpha, Y, P, lost, least, None, None, None)
+    if zero_misses(*asked) <= total:
+        return Round("collapsed", alpha, Y, P, lost, least, None, None, None)
+    m = mixed_target(Y, P, alpha)
+    left = total - alpha * (1 - alpha) * mixed.square(Y - P)
+    path = constrained.distill(x.spectrum, mixed.floats(m), float(left / x.n), 1)
+    ridge = float(path.ridges[0])
+    solution = lagrangian(features, *asked, mp.mpf(ridge))
+    fitted = mixed.exact(path.targets[1])
+    return Round("goes on", alpha, Y, P, lost, least, ridge, solution, fitted)
+
+
 def draw(rng, i):
     """Draw any weights, such that a later round is infeasible, or such that few paths collapse.
 
-    The last round of a path is looked at, and one more.
+    Or such that the last round has its budget used up exactly, if K is positive definite. The last
+    round of a path is looked at, one more, and one with another teacher.
     """
     x = mixed.problem(rng, i, outputs=1 + (i % 7 == 6))
     y = chains.labels(rng, x.d, mixed.floats(x.Q), x.Y.shape[1])
@@ -74,12 +109,15 @@ def draw(rng, i):
     if i % 4 == 1:  # the labels alone, alpha |y|^2, are about n eps
         about = x.n * tolerance / (y**2).sum() * (1 + 10 ** rng.uniform(-3, -0.3))
         alpha = np.full(ROUNDS, min(about, 1.0))
+    if i % 8 == 7 and not lost:
+        tolerance = 10 ** rng.uniform(-3, -0.7) * (y**2).sum() / x.n
+        alpha = np.r_[1.0, np.full(SETTLED, 0.25), 0.5]  # 0.5 (1 - 0.5) = 0.25
     path = chains.path(x.d, mixed.floats(x.Q), y, tolerance, alpha)
     off = x.Q[:, x.d == 0] @ x.Q[:, x.d == 0].T  # projection on the null space
     targets, last = mixed.exact(path.library.targets), path.library.rounds
     targets[1:] -= off @ targets[1:]  # fitted values lie in the range, but for rounding
     Y, features, rounds = targets[0], x.features[:, x.d > 0], []
-    end = min(last, ROUNDS - 1)
+    end = min(last, len(alpha) - 1)
     for t in {end, int(rng.integers(0, end + 1))}:
         asked = Y, targets[t], mp.mpf(path.weight(t))
         state, did = path.state, (None, None, None)
@@ -89,7 +127,8 @@ def draw(rng, i):
             did = ridge, lagrangian(features, *asked, mp.mpf(ridge)), targets[t + 1]
         least = misses(*asked, lagrangian(features, *asked, 0))
         rounds.append(Round(state, asked[2], Y, asked[1], mixed.square(off @ Y), least, *did))
-    return Instance(x.K, x.spectrum, tolerance, rounds)
+    other = with_teacher(rng, x, Y, tolerance)
+    return Instance(x.K, x.spectrum, tolerance, rounds + ([other] if other else []))
 
 
 def mixed_target(Y, P, alpha):
@@ -104,14 +143,23 @@ def near(lhs, rhs):
     return abs(lhs - rhs) <= EDGE * max(abs(lhs), abs(rhs))
 
 
-def claims_of(x, r, *, n=None, cost=None, whole=True, target=mixed_target, zero=zero_misses):
+def claims_of(
+    x, r, *, n=None, cost=None, whole=True, target=mixed_target, zero=zero_misses, edge="goes on"
+):
     """Verdict on one round; None if floats cannot tell how it must end."""
     asked, total = (r.Y, r.P, r.alpha), (n or x.n) * mp.mpf(x.tolerance)
     cost = cost or (lambda alpha: alpha * (1 - alpha))
     budget = total - cost(r.alpha) * mixed.square(r.Y - r.P)
     unreachable = r.alpha**2 * r.lost if whole else 0
     parts = [mixed.same(r.least, total - budget + unreachable, scale=total)]
-    if near(budget, unreachable) or near(zero(*asked), total):
+    if not r.lost and abs(budget) <= USED_UP * total:  # the interpolant, and nothing else
+        m = target(*asked)
+        parts.append(equal(r.state == edge, True))
+        if r.state == "goes on":
+            parts.append(mixed.close(r.fitted, m, scale=mp.sqrt(total), tol=1e-6))
+            parts.append(equal(float(misses(*asked, m) / total), 1.0, tol=1e-12))
+        return both(*parts)
+    if abs(budget - unreachable) <= EDGE * total or near(zero(*asked), total):
         return None
     ends = "goes on" if zero(*asked) > total else "collapsed"
     ends = ends if budget > unreachable else "infeasible"
@@ -123,7 +171,7 @@ def claims_of(x, r, *, n=None, cost=None, whole=True, target=mixed_target, zero=
             mixed.same(fitted, r.solution),
             equal(float(misses(*asked, r.solution) / total), 1.0, tol=1e-9),
             equal(float(mixed.square(fitted - m) / budget), 1.0, tol=1e-6),
-            mixed.close(mixed.floats(r.fitted), fitted, scale=abs(fitted).max(), tol=1e-9),
+            mixed.close(r.fitted, fitted, scale=abs(fitted).max(), tol=1e-9),
         ]
     return both(*parts)
 
@@ -137,7 +185,7 @@ def claims(x, **wrong):
 def same_as_without_labels(x):
     """Verdicts that the tolerance form of the mixed target has the same ridge, by the library."""
     for r in x.rounds:
-        if r.state == "goes on":
+        if r.state == "goes on" and r.ridge > 0:
             m = mixed_target(r.Y, r.P, r.alpha)
             left = x.n * x.tolerance - r.alpha * (1 - r.alpha) * mixed.square(r.Y - r.P)
             path = constrained.distill(x.spectrum, mixed.floats(m), float(left / x.n), 1)
@@ -150,9 +198,9 @@ RESULT = Result(
         "K symmetric positive semidefinite; if it is singular, the labels' part that no function "
         "can fit, times alpha, counts against the budget",
         "eps > 0",
-        "the teacher is the fit of the round before",
+        "any teacher; for singular K one in the range of K",
         "alpha in [0, 1]",
-        "the budget is not exactly used up",
+        "a budget that is used up exactly is feasible, for positive definite K",
     ),
     draw=draw,
     statement=lambda x: both(claims(x), *same_as_without_labels(x)),
@@ -173,6 +221,7 @@ RESULT = Result(
             lambda x: claims(x, zero=lambda Y, P, alpha: alpha * mixed.square(Y))
         ),
         "eps in place of n eps": Mutant(lambda x: claims(x, n=1)),
+        "a budget used up exactly is infeasible": Mutant(lambda x: claims(x, edge="infeasible")),
         "singular K like a regular one": Mutant(lambda x: claims(x, whole=False)),
     },
 )

@@ -1,22 +1,42 @@
-"""Whether the ratio of two filter values rises in a round: a threshold for alpha decides."""
+"""Whether the ratio of two filter values rises in a round, and that it turns exactly once.
 
+Two numbers decide: alpha against a threshold that itself depends on alpha, and the ratio of the
+eigenvalues against one of powers.
+"""
+
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from distill_lib.kernel import mixing
 from tests.theorems import mixed_chains as mixed
-from tests.theorems.ledger import Mutant, Result, both, equal
+from tests.theorems.ledger import Mutant, Result, at_most, both, equal, less
 
 mp = mixed.mp
 
 ROUNDS = 5
+DOUBLINGS = 60  # the far end of a chain is 2^0, 2^1, ... fits away
 
 
 class Instance(NamedTuple):
     pair: mixed.Pair
     alpha: float
     b: np.ndarray  # (ROUNDS + 1, 2): filters after 0, 1, ... fits along k and j, 250 digits
+    far: list[
+        float
+    ]  # signs of the changes of the ratio after 2, 4, 8, ... fits, to the first fall;
+    # the last one is 0 if the change has become too small to be told from rounding
+
+    @property
+    def cap(self):
+        """Ratio of the two eigenvalues."""
+        return mp.mpf(self.pair.d[0]) / mp.mpf(self.pair.d[1])
+
+    @property
+    def changes(self):
+        """Signs of rho_t - rho_(t-1) for t = 1, 2, ..., ROUNDS."""
+        return mixed.sign(self.b[1:, 0] * self.b[:-1, 1], self.b[:-1, 0] * self.b[1:, 1])
 
     @property
     def a(self):
@@ -24,7 +44,24 @@ class Instance(NamedTuple):
         return self.b[1]
 
 
-def draw(rng, i):
+def far_changes(pair, alpha):
+    """Signs of the changes of the ratio after 2, 4, 8, ... fits, up to the first fall."""
+    K, alpha = mixed.gram(pair.Q, pair.spectrum), mp.mpf(alpha)
+    labels = pair.Q @ mixed.exact(np.ones((len(K), 1)))
+    S = K @ mixed.dual(K, pair.lam, mixed.exact(np.eye(len(K))))
+    once = S * (1 - alpha), S @ labels * alpha
+    many, signs = once, []
+    for _ in range(DOUBLINGS):
+        many = mixed.compose(*many, 1)
+        values = many[0] @ labels + many[1]
+        b, after = ((pair.Q @ v)[[pair.k, pair.j], 0] for v in (values, once[0] @ values + once[1]))
+        signs.append(float(mixed.sign(after[0] * b[1], b[0] * after[1])))
+        if signs[-1] <= 0:
+            break
+    return signs
+
+
+def draw(rng, i, *, varying=False):
     """Every other weight is drawn near the place where the ratio of some round turns."""
     pair, alpha = mixed.pair(rng, i, distinct=True), mixed.weight(rng, i)
     if i % 2:
@@ -34,8 +71,10 @@ def draw(rng, i):
             alpha = np.clip((alpha + min(turn, 1.0)) / 2, 0, 1)
         off = rng.choice([-1, 1]) * 10.0 ** rng.uniform(-5, -1)
         alpha = float(np.clip(alpha * (1 + off), 0, 1))
-    b = np.concatenate([mixed.exact(np.ones((1, 2))), pair.both(np.full(ROUNDS, alpha))])
-    return Instance(pair, alpha, b)
+    alphas = rng.uniform(0, 1, ROUNDS) ** 3 if varying else np.full(ROUNDS, alpha)
+    b = np.concatenate([mixed.exact(np.ones((1, 2))), pair.both(alphas)])
+    far = [] if varying or not 0 < alpha < 1 else far_changes(pair, alpha)
+    return Instance(pair, alpha, b, far)
 
 
 def threshold(a, b, *, lost=lambda a, b: a * (1 / b - 1), swap=1, otherwise=2):
@@ -46,9 +85,33 @@ def threshold(a, b, *, lost=lambda a, b: a * (1 / b - 1), swap=1, otherwise=2):
 
 
 def claims(x, *, late=0, order=1, alpha=lambda v: v, turn=threshold, **wrong):
-    change = mixed.sign(x.b[1:, 0] * x.b[:-1, 1], x.b[:-1, 0] * x.b[1:, 1])  # rho_t - rho_(t-1)
+    """Part 2: the threshold."""
     turns = [turn(x.a, x.b[t + late], **wrong) for t in range(ROUNDS)]
-    return equal(order * mixed.sign(turns, alpha(mp.mpf(x.alpha))), change, scale=1.0)
+    return equal(order * mixed.sign(turns, alpha(mp.mpf(x.alpha))), x.changes, scale=1.0)
+
+
+def small_threshold(x):
+    """Verdict that the threshold is 1 in round 2, and from there on at most 1."""
+    turns = [threshold(x.a, b) for b in x.b[1:-1]]
+    return both(mixed.same(turns[0], 1), at_most(0.0, mixed.sign(1, np.array(turns)), scale=1.0))
+
+
+def turns_once(x, *, power=0, swap=1, ends=True, rises=2, always=False):
+    """Part 1: the ratio of powers grows past that of the eigenvalues, so the ratio turns once."""
+    inside = 0 < x.alpha < 1
+    if not inside and not always:
+        return None
+    rho = x.b[:, 0] / x.b[:, 1]
+    tau = range(1, ROUNDS + 1)
+    powers = np.array([rho[1] ** (t + power) / rho[t - 1] for t in tau])
+    return both(
+        equal(swap * mixed.sign(x.cap, powers), x.changes, scale=1.0),
+        less(0.0, mixed.sign(powers[2:], powers[1:-1]), scale=1.0),
+        equal(x.changes[:rises], np.ones(rises)),
+        equal(all(after <= before for before, after in pairwise(x.changes)), True),
+        equal(all(after <= before for before, after in pairwise(x.far)), True),
+        *([] if x.far[-1:] == [0.0] else [equal(x.far[-1:] == [-1.0], ends)]),
+    )
 
 
 def library(x):
@@ -63,7 +126,8 @@ def library(x):
 
 
 def statement(x):
-    return both(claims(x), *library(x))
+    once = turns_once(x)
+    return both(claims(x), small_threshold(x), *library(x), *([once] if once else []))
 
 
 RESULT = Result(
@@ -73,6 +137,7 @@ RESULT = Result(
         "lam > 0, the same in every fit",
         "alpha in [0, 1], the same in every round",
         "tau >= 1; the filter of round 0 counts as 1",
+        "0 < alpha < 1 for the one turn",
     ),
     draw=draw,
     statement=statement,
@@ -84,6 +149,15 @@ RESULT = Result(
         "k and j swapped below": Mutant(lambda x: claims(x, swap=-1)),
         "falls where the denominator is not positive": Mutant(lambda x: claims(x, otherwise=-1)),
         "alpha and 1 - alpha swapped": Mutant(lambda x: claims(x, alpha=lambda v: 1 - v)),
+        "exponent tau - 1": Mutant(lambda x: turns_once(x, power=-1)),
+        "rises above the ratio of the eigenvalues": Mutant(lambda x: turns_once(x, swap=-1)),
+        "never falls": Mutant(lambda x: turns_once(x, ends=False)),
+        "rises in round 3 too": Mutant(lambda x: turns_once(x, rises=3)),
+        "turns for alpha 0 and 1 too": Mutant(lambda x: turns_once(x, always=True)),
+        "weights that vary": Mutant(
+            lambda x: equal(all(v <= u for u, v in pairwise(x.changes)), True),
+            draw=lambda rng, i: draw(rng, i, varying=True),
+        ),
     },
 )
 test_holds, test_mutants_fail = RESULT.tests()

@@ -7,7 +7,7 @@ from tests.theorems import tolerance_chains as chains
 from tests.theorems.ledger import Mutant, Result, at_most, both, equal
 
 ROUNDS = 13
-GRID = np.r_[np.geomspace(1e-6, 0.01, 20), np.linspace(0.0101, 0.9999, 300), 1.0]
+GRID = np.r_[np.geomspace(1e-6, 0.01, 20), np.linspace(0.0101, 0.9999, 300), 0.25, 0.5, 1.0]
 
 
 def enough(alpha, before):
@@ -17,7 +17,7 @@ def enough(alpha, before):
 
 def enough_for_all(alpha, before):
     """The condition for every positive semidefinite K."""
-    return alpha <= (1 + alpha) * before[-1]
+    return (alpha <= (1 + alpha) * before[-1]) | (alpha == 1)
 
 
 def weights(rng, condition):
@@ -41,8 +41,10 @@ def weights(rng, condition):
 def draw(rng, i, *, condition=None, singular=False):
     """Draw paths of three kinds: one weight for all rounds; K positive definite; any K.
 
+    Some of the second kind meet the condition with equality in the end.
     Mutants: only the second kind, with another condition, or with a singular K.
     """
+    exactly = condition is None and i % 24 == 1
     kind = i % 3 if condition is None else 1
     condition = condition or (enough, enough_for_all)[kind - 1]
     d, Q = chains.kernel(rng, i // 3, singular=singular if kind == 1 else None)
@@ -53,6 +55,8 @@ def draw(rng, i, *, condition=None, singular=False):
         y = y + Q[:, :1] * 1e3 * np.sqrt(total)
         tolerance = lost * (1 + 10 ** rng.uniform(-3, -1)) / len(d)
     alpha = weights(rng, condition) if kind else np.full(ROUNDS, rng.choice(GRID))
+    if exactly:
+        alpha = np.r_[1.0, np.full(ROUNDS - 2, 0.25), 0.5]
     return chains.path(d, Q, y, tolerance, alpha)
 
 
@@ -63,12 +67,13 @@ def claims(x):
 
 def statement(x):
     before = np.r_[1.0, x.alpha[1:-1]]
-    meets = mixing.stays_feasible(x.alpha[1:], before)
+    singular = bool((x.d == 0).any())
+    meets = mixing.stays_feasible(x.alpha[1:], before, singular=singular)
     return both(claims(x), equal(meets, np.ones(ROUNDS - 1)))
 
 
-def mutant(condition):
-    return Mutant(claims, draw=lambda rng, i: draw(rng, i, condition=condition))
+def mutant(condition, singular=False):
+    return Mutant(claims, draw=lambda rng, i: draw(rng, i, condition=condition, singular=singular))
 
 
 RESULT = Result(
@@ -77,7 +82,7 @@ RESULT = Result(
         "round 0 is feasible, and its weight counts as 1",
         "the same alpha in (0, 1] in every round, and K positive semidefinite",
         "or K positive definite, and alpha (1 - alpha) at most the weight of the round before",
-        "or K positive semidefinite, and alpha / (1 + alpha) at most that weight",
+        "or K positive semidefinite, and alpha / (1 + alpha) at most that weight, or alpha = 1",
     ),
     draw=draw,
     statement=statement,
@@ -86,8 +91,8 @@ RESULT = Result(
         "alpha^2 (1 - alpha) at most the weight before": mutant(
             lambda alpha, before: alpha**2 * (1 - alpha) <= before[-1]
         ),
-        "at most twice the weight before": mutant(
-            lambda alpha, before: alpha * (1 - alpha) <= 2 * before[-1]
+        "at most 1.05 times the weight before": mutant(
+            lambda alpha, before: alpha * (1 - alpha) <= 1.05 * before[-1]
         ),
         "the weight two rounds before": mutant(
             lambda alpha, before: alpha * (1 - alpha) <= before[max(len(before) - 2, 0)]
@@ -95,8 +100,12 @@ RESULT = Result(
         "roles of the two weights swapped": mutant(
             lambda alpha, before: before[-1] * (1 - before[-1]) <= alpha
         ),
-        "alpha (1 - alpha) for a singular K": Mutant(
-            claims, draw=lambda rng, i: draw(rng, i, condition=enough, singular=True)
+        "alpha (1 - alpha) for a singular K": mutant(enough, singular=True),
+        "1 + 1.05 alpha in place of 1 + alpha": mutant(
+            lambda alpha, before: alpha <= (1 + 1.05 * alpha) * before[-1], singular=True
+        ),
+        "1 + 2 alpha in place of 1 + alpha": mutant(
+            lambda alpha, before: alpha <= (1 + 2 * alpha) * before[-1], singular=True
         ),
     },
     instances=240,

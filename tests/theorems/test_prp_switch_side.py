@@ -16,7 +16,7 @@ import numpy as np
 from distill_lib.kernel import flow
 from tests.theorems import stopped_flows
 from tests.theorems.ledger import Mutant, Result, both, equal, less
-from tests.theorems.test_thm_student_bends import eigenvalues
+from tests.theorems.test_thm_student_bends import eigenvalues, empty_direction, equal_eigenvalues
 
 mp = stopped_flows.mp
 SATURATED = 60.0
@@ -28,29 +28,30 @@ class Instance(NamedTuple):
     to_teacher: list  # measured progress along 1 and 2, 120 digits
     level: list  # the same with t_1 = T
     to_labels: list  # the other order, at the switch and after t_2
+    matched: list  # the labels' own flow at equal progress along 1, run in every third instance
 
 
 def draw(rng, i, *, d=eigenvalues, endless=False):
     d = d(rng, i)
-    scale = d[0] if i % 4 else np.sqrt(d[0] * d[1])
-    T, t1, t2 = (float(v) for v in 10.0 ** rng.uniform(-2, 1.5, 3) / scale)
+    T, t1, t2 = (float(v) for v in 10.0 ** rng.uniform(-2, 1.5, 3) / stopped_flows.scale(d, i))
     if i % 3 == 0:  # near the border between the two sides
         t1 = T * float(1 + rng.choice([-1, 1]) * 10.0 ** rng.uniform(-6, -1))
     if d[0] * max(T, t1, t2) > SATURATED:
-        return Instance(d, (T, t1, t2), None, None, None)
+        return Instance(d, (T, t1, t2), None, None, None, None)
     model = stopped_flows.Model(rng, d)
-
-    def run(targets, time, start=None):
-        return stopped_flows.flow(model.K, targets, time, start)
-
-    teacher = model.labels if endless else run(model.labels, T)
-    begin = run(model.labels, t1)
-    copied = run(teacher, t1)
-    after = [run(teacher, t2, start) for start in (begin, run(model.labels, T))]
-    switched = [copied, run(model.labels, t2, copied)]
-    return Instance(
-        d, (T, t1, t2), *map(model.measured, after), list(map(model.measured, switched))
-    )
+    stop, first, second = (stopped_flows.clock(model.K, time) for time in (T, t1, t2))
+    own = stop(model.labels)
+    teacher = model.labels if endless else own
+    after = [second(teacher, start) for start in (first(model.labels), own)]
+    copied = first(teacher)
+    switched = [copied, second(model.labels, copied)]
+    to_teacher, level = map(model.measured, after)
+    matched = None
+    if i % 3 == 1:
+        time = -mp.log(1 - to_teacher[0]) / mp.mpf(float(d[0]))
+        matched = model.measured(stopped_flows.flow(model.K, model.labels, time))
+    to_labels = list(map(model.measured, switched))
+    return Instance(d, (T, t1, t2), to_teacher, level, to_labels, matched)
 
 
 def lead(x, b, *, exponent=None):
@@ -64,8 +65,19 @@ def side(x, *, sign=1):
     T, t1, _ = x.times
     gap = float(lead(x, x.to_teacher) - 1)
     return both(
-        less(0.0, sign * gap * (1 if t1 < T else -1), scale=1.0),
+        less(stopped_flows.ROUNDING, sign * gap * (1 if t1 < T else -1), scale=1.0),
         equal(float(lead(x, x.level) - 1), 0.0, tol=1e-80, scale=1.0),
+    )
+
+
+def by_flow(x):
+    """The ratio again, from the run of the labels' own flow at equal progress along 1."""
+    if x.matched is None:
+        return equal(0.0, 0.0)
+    missing = (1 - x.to_teacher[1]) / (1 - x.matched[1])
+    return both(
+        equal(float(x.to_teacher[0] / x.matched[0] - 1), 0.0, tol=1e-60, scale=1.0),
+        equal(float(missing / lead(x, x.to_teacher) - 1), 0.0, tol=1e-40, scale=1.0),
     )
 
 
@@ -74,7 +86,7 @@ def constant(x, *, exponent=None, sign=1):
     before, after = (lead(x, b, exponent=exponent) for b in x.to_labels)
     return both(
         equal(float(after / before - 1), 0.0, tol=1e-40, scale=1.0),
-        less(0.0, float(sign * (after - 1)), scale=1.0),
+        less(stopped_flows.ROUNDING, float(sign * (after - 1)), scale=1.0),
     )
 
 
@@ -94,11 +106,13 @@ def kept(part):
 
 @kept
 def statement(x):
-    return both(side(x), constant(x), library(x))
+    return both(side(x), by_flow(x), constant(x), library(x))
 
 
-def equal_eigenvalues(rng, i):
-    return np.repeat(10.0 ** rng.uniform(-6, 6), 2)
+def few(**changes):
+    """Draw 90 instances for a mutant; the others count as saturated."""
+    skipped = Instance(np.ones(2), (), None, None, None, None)
+    return lambda rng, i: draw(rng, i, **changes) if i < 90 else skipped
 
 
 RESULT = Result(
@@ -114,13 +128,16 @@ RESULT = Result(
     mutants={
         "the sides exchanged": Mutant(kept(lambda x: side(x, sign=-1))),
         "the stronger direction bends": Mutant(
-            kept(side), draw=lambda r, i: draw(r, i, d=lambda r, i: eigenvalues(r, i)[::-1])
+            kept(side), draw=few(d=lambda rng, i: eigenvalues(rng, i)[::-1])
         ),
-        "equal eigenvalues": Mutant(
-            kept(side), draw=lambda r, i: draw(r, i, d=equal_eigenvalues)
+        "equal eigenvalues": Mutant(kept(side), draw=few(d=equal_eigenvalues)),
+        "d_2 = 0": Mutant(kept(side), draw=few(d=empty_direction)),
+        "a teacher that never stops": Mutant(kept(side), draw=few(endless=True)),
+        "the other order, with a teacher that never stops": Mutant(
+            kept(constant), draw=few(endless=True)
         ),
-        "a teacher that never stops": Mutant(
-            kept(side), draw=lambda r, i: draw(r, i, endless=True)
+        "ratio with the exponent q": Mutant(
+            kept(lambda x: constant(x, exponent=mp.mpf(float(x.d[0])) / mp.mpf(float(x.d[1]))))
         ),
         "ratio without the exponent": Mutant(
             kept(lambda x: constant(x, exponent=mp.mpf(1)))

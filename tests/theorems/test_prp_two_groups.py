@@ -5,7 +5,8 @@ clean class and is fitted completely, all others have equal eigenvalues. With we
 teacher and a b of the student, the margin on the given label is (1 - 2 rho) + 2 rho c on clean and
 -(1 - 2 rho) + 2 (1 - rho) c on flipped points, with c = a for the teacher and c = a b for the
 student. So flipped points drop (1 - rho)/rho times as much as clean ones, and the line through the
-two groups has the slope (1 - a b)/(1 - a) > 1.
+two groups has the slope (1 - a b)/(1 - a) > 1. (It needs only rho different from 1/2; rho < 1/2 is
+part of the model: the strong direction then points to the clean class.)
 """
 
 import numpy as np

@@ -28,6 +28,16 @@ def draw(rng, i, **changes):
     return two_group_runs.draw(rng, i, progress=near_threshold, **changes)
 
 
+def more_flipped(rng, i):
+    """More than half of the labels are flipped, and the teacher has done little."""
+    return two_group_runs.draw(
+        rng,
+        i,
+        progress=lambda rng, i, rho: tuple(rng.uniform(0.02, 0.3, 2)),
+        share=lambda n: n // 2 + 1,
+    )
+
+
 def threshold(rho):
     return (1 - 2 * rho) / (2 * (1 - rho))
 
@@ -105,6 +115,7 @@ RESULT = Result(
         "slope b above the threshold too": Mutant(
             unsaturated(lambda x: slope(x, above=lambda a, b: b))
         ),
+        "rho > 1/2": Mutant(unsaturated(agreement), draw=more_flipped),
         "on the given label": Mutant(unsaturated(lambda x: slope(x, axis="given"))),
         "back at the clean label for every a > a*": Mutant(
             unsaturated(lambda x: sides(x, always=True))

@@ -19,10 +19,11 @@ class Instance(NamedTuple):
     values: np.ndarray  # (3, ROUNDS, 2), measured filters along the two directions, 250 digits
 
 
-def draw(rng, i, *, distinct=True, shift=0.0, early=False):
-    """Three weights from 0 to 1, some a hair apart, shared by all rounds, unless `early`.
+def draw(rng, i, *, distinct=True, shift=0.0, early=None):
+    """Three weights from 0 to 1, some a hair apart, shared by all rounds, unless `early` is given.
 
-    Then only round 2 has them, and the later rounds have one and the same.
+    Then only round 2 has them. The later rounds have another one, which grows from each of the
+    three chains to the next by the factor 1 + `early`.
     """
     pair = mixed.pair(rng, i, distinct=distinct)
     low = mixed.weight(rng, i)
@@ -30,7 +31,10 @@ def draw(rng, i, *, distinct=True, shift=0.0, early=False):
     high = low + 10.0 ** rng.uniform(-9, 0) * (1 - low)
     alpha = np.array([low, high, 1.0]) + shift
     later = rng.uniform(0.05, 0.95)
-    chains = [[a, a, *[later if early else a] * (ROUNDS - 2)] for a in alpha]
+    chains = [
+        [a, a, *[a if early is None else later * (1 + early) ** k] * (ROUNDS - 2)]
+        for k, a in enumerate(alpha)
+    ]
     return Instance(pair, alpha, np.moveaxis(pair.both(np.transpose(chains)), -1, 0))
 
 
@@ -77,7 +81,10 @@ RESULT = Result(
         ),
         "equal eigenvalues": Mutant(claims, draw=lambda rng, i: draw(rng, i, distinct=False)),
         "only the weight of round 2 is raised": Mutant(
-            claims, draw=lambda rng, i: draw(rng, i, early=True)
+            claims, draw=lambda rng, i: draw(rng, i, early=0.0)
+        ),
+        "weights that vary, each of them raised": Mutant(
+            claims, draw=lambda rng, i: draw(rng, i, early=0.001)
         ),
         "alpha below 0": Mutant(claims, draw=lambda rng, i: draw(rng, i, shift=-1.5)),
     },

@@ -20,6 +20,7 @@ class Instance(NamedTuple):
     S: np.ndarray  # (n, n): one ridge fit
     path: np.ndarray  # (ROUNDS + 1, n, 1): labels and fitted values
     far: np.ndarray  # (n, 1): values after so many rounds that nothing changes any more
+    far_new: np.ndarray  # (m, 1): and at the new points, one round later
 
 
 def draw(rng, i, *, varying=False):
@@ -35,7 +36,9 @@ def draw(rng, i, *, varying=False):
     A, b = mixed.compose(
         S * (1 - mp.mpf(alpha)), S @ x.Y * mp.mpf(alpha), int(mp.ceil(mp.log(rounds, 2)))
     )
-    return Instance(x, alpha, S, path, A @ x.Y + b)
+    far = A @ x.Y + b
+    target = x.Y * mp.mpf(alpha) + far * (1 - mp.mpf(alpha))
+    return Instance(x, alpha, S, path, far, x.K_new @ mixed.dual(x.K, x.lam, target))
 
 
 def limit(x, share, without_labels=0):
@@ -43,6 +46,16 @@ def limit(x, share, without_labels=0):
     if x.alpha == 0:
         return x.problem.Y * without_labels
     return x.problem.K @ mixed.dual(x.problem.K, x.problem.lam / share, x.problem.Y)
+
+
+def at_new_points(x, share):
+    """Verdicts on the values at new points, which tend to those of the ridge fit with lam/share."""
+    if x.alpha:
+        p = x.problem
+        end = p.K_new @ mixed.dual(p.K, p.lam / share, p.Y)
+        # K_new (K + lam I)^-1 is at most |new| / sqrt(lam)
+        scale = norm(p.new) * norm(p.Y) / mp.sqrt(p.lam)
+        yield equal(mixed.apart(x.far_new, end, scale), 0.0, tol=10.0 ** (2 - DIGITS), scale=1.0)
 
 
 def norm(v):
@@ -70,6 +83,7 @@ def claims(x, *, share=mp.mpf, at=0, side=1, rate=max, without_labels=0, true=Fa
     parts = [
         equal(mixed.apart(x.far, end, scale=size), 0.0, tol=10.0 ** (1 - DIGITS), scale=1.0),
         less(0.0, mixed.sign(1, q), scale=1.0),
+        *at_new_points(x, share(alpha)),
     ]
     error = [(p.Y - end) * side]
     for _ in range(ROUNDS + at):

@@ -37,12 +37,14 @@ def eigenvalues(rng, i):
     return np.array([low * ratio[i % 3], low])
 
 
-def draw(rng, i, *, d=eigenvalues, endless=False):
+def draw(rng, i, *, d=eigenvalues, endless=None):
     d = d(rng, i)
     model = stopped_flows.Model(rng, d)
-    T, s = 10.0 ** rng.uniform(-3, 2.4, 2) / (d[0] if i % 4 else np.sqrt(d[0] * d[1]))
-    if endless:
+    T, s = 10.0 ** rng.uniform(-3, 2.4, 2) / stopped_flows.scale(d, i)
+    if endless == "teacher":
         T = 300 / d[-1]
+    if endless == "student":
+        s = 300 / d[-1]
 
     def run(targets, time):
         values = stopped_flows.flow(model.K, targets, time)
@@ -50,7 +52,8 @@ def draw(rng, i, *, d=eigenvalues, endless=False):
 
     fitted, teacher = run(model.labels, T)
     _, student = run(fitted, s)
-    if d[0] * s > SATURATED or (d[0] * T > SATURATED and not endless):
+    ends = [time for name, time in (("teacher", T), ("student", s)) if name != endless]
+    if d[0] * max(ends) > SATURATED:
         return Instance(d, T, s, teacher, student, None, None)
     time = -mp.log(1 - student[0]) / mp.mpf(float(d[0]))
     return Instance(d, T, s, teacher, student, time, run(model.labels, time)[1])
@@ -60,7 +63,8 @@ def bends(x, *, sign=1):
     if x.time is None:
         return None
     matched = equal(float(x.student[0] / x.matched[0]), 1.0, tol=1e-15)
-    return both(matched, less(0.0, float(sign * (1 - x.student[1] / x.matched[1])), scale=1.0))
+    lag = sign * stopped_flows.lag(x.student[1], x.matched[1])
+    return both(matched, less(stopped_flows.ROUNDING, lag, scale=1.0))
 
 
 def inequality(x, *, q=None):
@@ -75,7 +79,8 @@ def inequality(x, *, q=None):
     def psi(p):
         return 1 - (1 - p) ** exponent
 
-    return less(0.0, float(1 - psi(p) * psi(p2) / psi(p * p2)), scale=1.0)
+    lag = stopped_flows.lag(psi(p) * psi(p2), psi(p * p2))
+    return less(stopped_flows.ROUNDING, lag, scale=1.0)
 
 
 def at_equal_time(x):
@@ -106,6 +111,10 @@ def equal_eigenvalues(rng, i):
     return np.repeat(10.0 ** rng.uniform(-6, 6), 2)
 
 
+def empty_direction(rng, i):
+    return np.array([10.0 ** rng.uniform(-6, 6), 0.0])
+
+
 RESULT = Result(
     label="thm-student-bends",
     assumptions=(
@@ -122,7 +131,13 @@ RESULT = Result(
             bends, draw=lambda r, i: draw(r, i, d=lambda r, i: eigenvalues(r, i)[::-1])
         ),
         "equal eigenvalues": Mutant(bends, draw=lambda r, i: draw(r, i, d=equal_eigenvalues)),
-        "a teacher that never stops": Mutant(bends, draw=lambda r, i: draw(r, i, endless=True)),
+        "d_2 = 0": Mutant(bends, draw=lambda r, i: draw(r, i, d=empty_direction)),
+        "a teacher that never stops": Mutant(
+            bends, draw=lambda r, i: draw(r, i, endless="teacher")
+        ),
+        "a student that never stops": Mutant(
+            bends, draw=lambda r, i: draw(r, i, endless="student")
+        ),
         "at equal time the first directions agree": Mutant(at_equal_time),
         "psi with the exponent 1": Mutant(lambda x: inequality(x, q=mp.mpf(1))),
         "psi with the exponent 1.5": Mutant(lambda x: inequality(x, q=mp.mpf("1.5"))),

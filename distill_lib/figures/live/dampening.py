@@ -263,7 +263,7 @@ class Dampening(SpectralFigure, module="dampening"):
         ]
         for name, keep, look in fits:
             curve = self._curves @ keep
-            label = f"{name}\ntruth {_number(self._truth_error(curve), 4)}"
+            label = f"{name}\nerror {_number(self._truth_error(curve), 4)}"
             ax.plot(self._grid, curve, label=label, **look)
 
     def _draw_shares(self, ax):
