@@ -34,14 +34,14 @@ class Result:
         baseline = self.baseline
         if self.baseline_seconds is not None:
             baseline += f": {show(self.baseline_seconds)}"
-        spread = "" if self.spread is None else "{:.3g} to {:.3g}".format(*self.spread)
+        spread = "" if self.spread is None else " to ".join(map(figure, self.spread))
         verdict = {True: ", met", False: ", **missed**", None: ""}[self.met]
         cells = (
             self.task,
             self.size,
             show(self.seconds),
             baseline,
-            f"{self.value:.3g} {self.unit}",
+            f"{figure(self.value)} {self.unit}",
             spread,
             (self.target or "") + verdict,
             self.note,
@@ -59,6 +59,11 @@ def seconds(function):
 def show(duration):
     """Write a time with three digits or less."""
     return f"{duration:.3g} s" if duration >= 1 else f"{1000 * duration:.0f} ms"
+
+
+def figure(value):
+    """Write a ratio with three digits, large ones as whole numbers."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def assert_same(ours, theirs, tolerance=1e-8):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.measure import figure
+
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
 
@@ -9,9 +11,9 @@ def table(measured):
     """Return the quoted lines in Markdown: what was measured, targets that were missed included."""
     lines = ["| task | size | compared with | ratio (range) | target |", "|---|---|---|---|---|"]
     for r in measured["results"]:
-        spread = "" if r["spread"] is None else " ({:.3g} to {:.3g})".format(*r["spread"])
+        spread = "" if r["spread"] is None else f" ({' to '.join(map(figure, r['spread']))})"
         verdict = {True: ", met", False: ", **missed**", None: ""}[r["met"]]
-        ratio = f"{r['value']:.3g} {r['unit']}{spread}"
+        ratio = f"{figure(r['value'])} {r['unit']}{spread}"
         target = (r["target"] or "") + verdict
         lines.append(f"| {r['task']} | {r['size']} | {r['baseline']} | {ratio} | {target} |")
     about = measured["machine"]
