@@ -71,9 +71,11 @@ def early_factor(answer):
 @exercise("ex-deviations-threshold")
 def threshold_time(answer):
     """Try ``answer(rho, d)``: when a teacher begins to predict the flipped labels."""
-    for rho, d in ((0.2, 1.0), (0.05, 3.0), (0.4, 0.1)):
+    for rho, d in ((0.05, 3.0), (0.2, 1.0), (0.4, 0.1)):
         got = _one_number(answer(rho, d))
         a = (1 - 2 * rho) / (2 * (1 - rho))
+        require(got > 0, "Your time is not positive: check the signs of exponent and logarithm.")
+        require(not np.isclose(got, a / d), "1 - exp(-t d) is about t d only while t d is small.")
         require(not np.isclose(got, a), "This is the weak progress a*. At which time is it made?")
         require(
             d == 1 or not np.isclose(got, np.log(2 * (1 - rho))),
@@ -108,6 +110,10 @@ def denoising_window(answer):
             not np.isclose(got, threshold / a), "This is the progress b; at which time is it made?"
         )
         require(
+            not np.isclose(got, -np.log(threshold / a)),
+            "What is missing is exp(-s), and a*/a is what is there.",
+        )
+        require(
             not np.isclose(got, -np.log1p(-threshold * a)),
             "The condition is a b = a*, so b = a*/a, not a* a.",
         )
@@ -132,8 +138,17 @@ def oscillating_interval(answer):
         "Where the second direction does not oscillate, the student is behind: try 0.8.",
     )
     require(
-        np.allclose([low, high], [1.0, 1.5], atol=1e-3),
-        "With r = 1 - step * d2 the lead is r (2 r + 1) (r - 1). Where is it positive?",
+        not np.allclose([low, high], [-0.5, 0.0], atol=1e-3),
+        "That is the interval of r = 1 - step * d2. Translate it to step * d2.",
+    )
+    exact = np.allclose([low, high], [1.0, 1.5], atol=1e-3)
+    require(
+        exact or not np.allclose([low, high], [1.0, 1.5], atol=0.05),
+        "These are points of a grid. Give the limits of the interval.",
+    )
+    require(
+        exact,
+        "Write what each run misses in terms of r = 1 - step * d2, and factor the difference.",
     )
 
 

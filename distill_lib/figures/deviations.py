@@ -17,8 +17,8 @@ __all__ = [
 ]
 
 _DASHES = ((0, (5, 2)), (0, (2, 1.5)), "-.")
-_CLEAN = {"color": style.NOISE, "marker": "o", "linestyle": ""}
-_FLIPPED = {"color": style.TRUTH, "marker": "^", "linestyle": ""}
+_CLEAN = {"color": style.NOISE, "marker": "o", "linestyle": "", "alpha": 0.35}
+_FLIPPED = {"color": style.TRUTH, "marker": "^", "linestyle": "", "alpha": 0.85}
 _PLANE = {"xlabel": "strong progress", "ylabel": "weak progress"}
 
 
@@ -76,8 +76,7 @@ def _against_teacher(ax, margins, flipped, *, size):
         (flipped, _FLIPPED, "wrong label"),
     ):
         ax.plot(
-            teacher[group], student[group], **look, markersize=size, alpha=0.5,
-            markeredgewidth=0, label=name,
+            teacher[group], student[group], **look, markersize=size, markeredgewidth=0, label=name,
         )  # fmt: skip
     ax.legend(fontsize=8, loc="upper left", handletextpad=0.1, borderaxespad=0.1)
 
@@ -136,7 +135,7 @@ def generation_paths(curves):
     colors = style.round_colors(len(curves))
     for k, ((count, points), color) in enumerate(zip(curves, colors, strict=True)):
         ax.plot(*points.T, color=color, linestyle=["-", *_DASHES][k % 4])
-        at = int(np.argmin(np.abs(points[:, 0] - 0.85 - 0.012 * k)))
+        at = int(np.argmin(np.abs(points[:, 0] - 0.85 - 0.022 * k)))
         box = {"fc": style.BACKGROUND, "ec": "none", "pad": 0.8}
         style.label_line(
             ax, *points[at], str(count), color=style.TRUTH, ha="center", bbox=box, xytext=(0, 0)
@@ -226,8 +225,11 @@ def slope_over_progress(progress, curves, threshold):
     for k, (name, slopes) in enumerate(curves):
         for side in (progress < threshold, progress > threshold):
             ax.plot(progress[side], slopes[side], color=style.STUDENT, linestyle=_DASHES[k % 3])
-        style.label_line(ax, progress[0], slopes[0], name, color=style.STUDENT, va="bottom",
-                         xytext=(2, 2))  # fmt: skip
+        box = {"fc": style.BACKGROUND, "ec": "none", "pad": 0.8}
+        high = (progress > threshold) & (slopes < 3.6 - 0.7 * k)
+        for at in (len(progress) // 9, *np.flatnonzero(high)[-1:]):  # on both sides of the jump
+            style.label_line(ax, progress[at], slopes[at], name, color=style.STUDENT, ha="center",
+                             bbox=box, xytext=(0, 0))  # fmt: skip
     note = {"color": style.NOISE, "fontsize": 8}
     style.label_line(ax, threshold, 3.3, "teacher fits\nthe flipped labels", **note)
     style.label_line(ax, threshold, 3.3, "predicts\nthe clean label", ha="right",
@@ -243,7 +245,8 @@ def slope_against_gain(families):
     Parameters
     ----------
     families : sequence of (str, ndarray, ndarray)
-        Label, slopes and gains in accuracy (in points); two families.
+        Label, slopes and gains in accuracy (in points); up to three families of one kind, then one
+        of another.
 
     Returns
     -------
@@ -252,9 +255,11 @@ def slope_against_gain(families):
     figure, ax = style.axes()
     ax.axvline(1, color=style.TRUTH, linewidth=0.8)
     ax.axhline(0, color=style.TRUTH, linewidth=0.8)
-    looks = ((style.STUDENT, "D"), (style.ACCENT, "s"))
-    for (name, slopes, gains), (color, marker) in zip(families, looks, strict=True):
-        ax.plot(slopes, gains, marker, color=color, alpha=0.7, markeredgewidth=0, label=name)
+    *alike, other = families
+    for (name, slopes, gains), marker in zip(alike, "oD^", strict=False):
+        ax.plot(slopes, gains, marker, color=style.STUDENT, alpha=0.7, mew=0, label=name)
+    name, slopes, gains = other
+    ax.plot(slopes, gains, "s", color=style.ACCENT, alpha=0.7, mew=0, label=name)
     ax.legend(fontsize=9, loc="upper right")
     ax.set(xlabel="slope of student over teacher, training points")
     ax.set_ylabel("gain in test accuracy (points)")
