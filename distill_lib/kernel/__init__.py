@@ -1,7 +1,7 @@
 """The kernel wing: numpy, scipy and scikit-learn only. Importing it never imports torch.
 
 Data flows one way: `kernels` -> `spectrum` -> `filters` -> `risk`, `constrained`, `mixing`,
-`selection`, `flow`, `deviations` -> `estimators`.
+`selection`, `flow`, `deviations`, `retrieval`, `self_labels` -> `estimators`.
 """
 
 from distill_lib.kernel import (
@@ -11,8 +11,10 @@ from distill_lib.kernel import (
     flow,
     kernels,
     mixing,
+    retrieval,
     risk,
     selection,
+    self_labels,
 )
 from distill_lib.kernel.estimators import SelfDistilledKernelRidge, SelfDistilledKernelRidgeCV
 from distill_lib.kernel.spectrum import Spectrum
@@ -27,6 +29,8 @@ __all__ = [
     "flow",
     "kernels",
     "mixing",
+    "retrieval",
     "risk",
     "selection",
+    "self_labels",
 ]
