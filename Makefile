@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NOTEBOOKS := $(wildcard chapters/*.ipynb)
-EXTRAS := figures,data,book,test
+EXTRAS := deep,figures,data,book,test
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 

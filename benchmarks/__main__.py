@@ -14,7 +14,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import grid, memory, readme, selection, single, tolerance_path
+from benchmarks import grid, memory, networks, readme, selection, single, tolerance_path
 from benchmarks.measure import HEADER
 
 
@@ -27,7 +27,10 @@ def machine():
         "system": platform.system(),
         "python": platform.python_version(),
         "blas": ", ".join(sorted(blas)),
-        **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "distill-lib")},
+        **{
+            name: version(name)
+            for name in ("numpy", "scipy", "scikit-learn", "torch", "distill-lib")
+        },
     }
 
 
@@ -43,6 +46,7 @@ def main():
             tolerance_path.run(20, 60, repeats=2),
             selection.run(60, lams=(4,), repeats=2),
             memory.run(2000, 10),
+            networks.run(60, widths=(8,), epochs=1, repeats=2),
         )
     else:
         results = chain(
@@ -51,6 +55,7 @@ def main():
             tolerance_path.run(),
             selection.run(),
             memory.run(200_000, 500),
+            networks.run(),
         )
     print(HEADER)
     done = []

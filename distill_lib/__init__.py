@@ -6,6 +6,8 @@ the eigenvalue. So decompose once, then apply any filter.
 
 ``distill_lib.kernel``
     numpy, scipy and scikit-learn only: kernels, spectrum, filters, estimators.
+``distill_lib.deep``
+    Networks in plain PyTorch (extra ``deep``).
 ``distill_lib.figures``
     The plot style, the figure functions and the live figures (extra ``figures``).
 ``distill_lib.exercises``

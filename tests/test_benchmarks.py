@@ -21,7 +21,7 @@ def test_quick_run(tmp_path):
     assert run.returncode == 0, run.stderr
     lines = [line for line in run.stdout.splitlines() if line.startswith("|")]
     results = json.loads(output.read_text())
-    assert len(lines) - 2 == len(results["results"]) == 11
+    assert len(lines) - 2 == len(results["results"]) == 16
     assert len({line.count("|") for line in lines}) == 1  # a well-formed table
     assert {"date", "processor", "numpy", "scikit-learn"} <= results["machine"].keys()
     for result in results["results"]:

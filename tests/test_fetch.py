@@ -104,6 +104,69 @@ def test_a_file_that_changes_is_read_again(given):
         content()
 
 
+def test_a_file_is_found_where_it_would_be_read(cached, given):
+    assert _fetch.find(NAME, "set") is None
+    put(cached, b"unchecked")
+    assert _fetch.find(NAME, "set") == cached
+    put(given, b"unchecked")
+    assert _fetch.find(NAME, "set") == given
+
+
+# -------------------------------------------------------------------- other readers
+
+
+def as_it_is(path, sha256):
+    """A reader that knows the file by the sum of the file itself."""
+    data = path.read_bytes()
+    _fetch.verify(path, hashlib.sha256(data).hexdigest(), sha256)
+    return [path.name, data]
+
+
+FILE_SHA256 = hashlib.sha256(GOOD).hexdigest()
+
+
+def whole_file(**more):
+    more = {"mirrors": (), "read": as_it_is} | more
+    return _fetch.content(NAME, FILE_SHA256, folder="set", **more)
+
+
+def test_a_reader_decides_what_is_checked_and_returned(given):
+    put(given, GOOD)
+    assert whole_file() == [NAME, GOOD]
+    assert whole_file() is whole_file()  # kept
+    assert content() == DATA  # and not taken for what another reader returns
+    put(given, gzip.compress(DATA, compresslevel=1))
+    assert content() == DATA
+    with pytest.raises(ValueError, match=r"values\.gz is damaged: its content has sha256"):
+        whole_file()
+
+
+def test_the_message_names_the_function_that_downloads(cached):
+    with pytest.raises(FileNotFoundError, match=r"datasets\.set\(\.\.\., download=True\)"):
+        whole_file()
+    with pytest.raises(FileNotFoundError, match=r"datasets\.other\(\.\.\., download=True\)"):
+        whole_file(function="other")
+
+
+def test_a_file_without_mirrors_says_where_it_comes_from(cached, given):
+    elsewhere = "ask its authors"
+    message = rf"set/values\.gz \(now: '.*'\), or put it into {cached.parent}; ask its authors$"
+    for download in (False, True):
+        given.unlink(missing_ok=True)
+        cached.unlink(missing_ok=True)
+        with pytest.raises(FileNotFoundError, match=message):
+            whole_file(elsewhere=elsewhere, download=download)
+        put(cached, b"damaged")
+        with pytest.raises(ValueError, match=r"values\.gz is damaged.*; ask its authors$"):
+            whole_file(elsewhere=elsewhere, download=download)
+        assert cached.read_bytes() == b"damaged"
+        put(given, b"damaged")
+        with pytest.raises(ValueError, match=r"expected \w+$"):
+            whole_file(elsewhere=elsewhere, download=download)
+        put(given, GOOD)
+        assert whole_file(elsewhere=elsewhere, download=download) == [NAME, GOOD]
+
+
 # ------------------------------------------------------------------------ downloads
 
 
@@ -199,3 +262,18 @@ def test_a_download_without_the_extra_says_what_to_install(cached, monkeypatch, 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'distill-lib\[data\]'"):
         content(download=True)
+
+
+def test_a_download_is_checked_by_its_reader(cached, mirrors):
+    """A mirror that decompresses on the way does not deliver the file itself."""
+    kinds = ("half", "decompressing", "good")
+    assert whole_file(mirrors=mirrors(*kinds), download=True) == [NAME, GOOD]
+    assert Mirrors.seen == kinds
+    assert cached.read_bytes() == GOOD
+
+
+def test_a_damaged_file_in_the_cache_is_replaced_by_its_reader(cached, mirrors):
+    put(cached, gzip.compress(DATA, compresslevel=1))  # right content, another file
+    with pytest.raises(ValueError, match=r"damaged.*pass download=True to replace it"):
+        whole_file(mirrors=mirrors("good"))
+    assert whole_file(mirrors=mirrors("good"), download=True) == [NAME, GOOD]

@@ -13,13 +13,17 @@ PACKAGE = Path(__file__).parents[1] / "distill_lib"
 #: pattern that fits a module's name decides, so `kernel.*` holds what is not named above it.
 LAYERS = [
     ["_validation", "_fetch"],
+    ["_images"],
     ["datasets", "noise", "results"],
     ["kernel.kernels"],
     ["kernel.spectrum"],
     ["kernel.filters"],
     ["kernel.estimators"],
-    ["kernel.experiments", "kernel.real_data"],
+    ["kernel.experiments", "kernel.real_data", "kernel.noisy_data"],
     ["kernel"],
+    ["deep"],
+    ["deep._setup", "deep.checkpoints", "deep.distributed"],
+    ["deep.*"],
     ["figures", "figures.*"],
     ["exercises", "exercises.*"],
 ]
@@ -105,6 +109,11 @@ def test_the_kernel_wing_needs_three_packages(name):
         top = imported.split(".")[0]
         allowed = LIGHT | LATE.get(name, set()) | sys.stdlib_module_names
         assert top in allowed, f"distill_lib.{name} needs {top}"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("deep")])
+def test_only_the_deep_wing_imports_torch(name):
+    assert "torch" not in {imported.split(".")[0] for imported in imported_names(MODULES[name])}
 
 
 def test_a_fresh_process_loads_nothing_else():

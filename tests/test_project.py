@@ -77,6 +77,13 @@ def constraints():
 
 # A virtual environment of Python 3.11 brings it along.
 PROVIDED = {"setuptools"}
+#: What the builds of torch for one kind of GPU bring along: torch pins these exactly itself.
+ACCELERATOR = ("nvidia-", "cuda-", "triton")
+
+
+def same_release(found, pinned):
+    """Whether two versions differ at most in the local part, which names a build ("+cpu")."""
+    return found.public == pinned.public and pinned.local in (None, found.local)
 
 
 def unpinned(requirements, pins, installed, *, follow=True):
@@ -90,7 +97,7 @@ def unpinned(requirements, pins, installed, *, follow=True):
         name = canonicalize_name(requirement.name)
         extras = [{"extra": extra} for extra in wanted or {""}]
         unwanted = requirement.marker and not any(map(requirement.marker.evaluate, extras))
-        if unwanted or name in PROVIDED:
+        if unwanted or name in PROVIDED or name.startswith(ACCELERATOR):
             continue
         if name not in pins:
             problems.append(f"{name} is not pinned")
@@ -104,7 +111,7 @@ def unpinned(requirements, pins, installed, *, follow=True):
             problems.append(f"{name} is not installed")
             continue
         version, needs = found
-        if name in pins and Version(version) != pins[name]:
+        if name in pins and not same_release(Version(version), pins[name]):
             problems.append(f"{name} {version} is installed, {pins[name]} is pinned")
         queue += [(need, requirement.extras) for need in map(Requirement, needs)]
     return sorted(set(problems))
@@ -142,6 +149,9 @@ def test_pins_that_are_missing_or_contradict_are_caught():
     assert unpinned(["a>=2"], pins, world.get) == ["a>=2 does not allow the pinned 1.0"]
     wrong = {**pins, "b": Version("2.1")}
     assert unpinned(["a"], wrong, world.get) == ["b 2.0 is installed, 2.1 is pinned"]
+    build = {"torch": ("2.0+cpu", ["nvidia-x==1"])}
+    assert unpinned(["torch"], {"torch": Version("2.0")}, build.get) == []
+    assert len(unpinned(["torch"], {"torch": Version("2.0+cu1")}, build.get)) == 1
 
 
 def test_the_version_is_the_same_everywhere():
@@ -244,10 +254,12 @@ MODULES = sorted(
 # Data flows one way: a module imports from its own line or from a line above.
 LAYERS = (
     ("distill_lib._validation", "distill_lib._fetch"),
+    ("distill_lib._images",),
     ("distill_lib.datasets", "distill_lib.noise", "distill_lib.results"),
     ("distill_lib.kernel.kernels",),
     ("distill_lib.kernel.spectrum", "distill_lib.kernel.filters"),
     ("distill_lib.kernel",),
+    ("distill_lib.deep",),
     ("distill_lib.figures.style",),
     ("distill_lib.figures", "distill_lib.exercises"),
 )

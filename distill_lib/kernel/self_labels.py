@@ -667,7 +667,7 @@ def survives_drop(sizes, rates, alpha):
 
     .. math::
         (1-\alpha)\bigl(\|(\rho_\ell)\|_N - \rho\sqrt{n_{\min}}\bigr)
-            < \tfrac14\sqrt{n_{\min}}\,(1-2\rho)
+            < \tfrac12\sqrt{n_{\min}}\,(1-2\rho)
 
     Then all signs stay right after `burn_in_length` steps, and the distance to the clean labels
     ends at `retrieval.limit_error`. The condition is sufficient, not necessary.
@@ -706,7 +706,7 @@ def survives_drop(sizes, rates, alpha):
     alpha = check.single("alpha", check.weight("alpha", alpha))
     small = np.sqrt(sizes.min())
     moved = (1 - alpha) * (weighted_norm(rates, sizes) - rates.max() * small)
-    return bool(moved < small * (1 - 2 * rates.max()) / 4)
+    return bool(moved < small * (1 - 2 * rates.max()) / 2)
 
 
 # ----------------------------------------------------------- the window of the theorem: classes

@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from distill_lib.figures import _bundle
 
@@ -87,6 +89,110 @@ def contrast(one, other):
 
     dark, light = sorted([luminance(one), luminance(other)])
     return (light + 0.05) / (dark + 0.05)
+
+
+# ------------------------------------------------- checks that every figure has to pass
+
+
+COLORS = "(nodes, name) => nodes.map((n) => [getComputedStyle(n)[name], n.outerHTML])"
+
+
+def check_accessible(page):
+    """Axe finds nothing, nothing is too wide, controls can be hit, and plots have contrast.
+
+    Axe does not look into SVG.
+    """
+    violations = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) == 0
+    for control in page.locator("input[type=range], .dl-options label, .dl-button").all():
+        assert control.bounding_box()["height"] >= 44
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    parts = [
+        (".dl-axes text, .dl-note", "fill", 4.5),
+        (".dl-heading span, .dl-status, .dl-table th", "color", 4.5),
+        (".dl-plot .dl-line, .dl-plot .dl-mark, .dl-plot .dl-circles", "stroke", 3),
+        (".dl-plot .dl-points", "fill", 3),
+    ]
+    for selector, name, least in parts:
+        for color, text in page.eval_on_selector_all(selector, COLORS, name):
+            assert contrast(color, paper) >= least, text
+
+
+def press(name, key):
+    """Return what presses a key on a slider of a page, unless the slider rests."""
+    return lambda page: slider(page, name).is_enabled() and move(page.locator("figure"), name, key)
+
+
+def pick(name):
+    """Return what chooses one of several buttons on a page."""
+
+    def act(page):
+        page.get_by_role("radio", name=name, exact=True).check()
+        page.wait_for_timeout(20)
+
+    return act
+
+
+HEIGHT = "document.querySelector('figure').clientHeight"
+
+
+def open_without_script(site):
+    """Open the page again, with the picture that stands there before the script has run."""
+    text = site.file.read_text("utf8")
+    site.file.write_text(text.replace('"DOMContentLoaded"', '"never"').replace("else start()", ""))
+    site.page.goto(site.file.as_uri())
+    assert site.page.locator("figure img").count() == 1
+
+
+def check_nothing_moves(site, figure, actions=()):
+    """Neither when a control moves nor when the script replaces the picture."""
+    page = site.open(figure)
+    live_height = page.evaluate(HEIGHT)
+    for k, act in enumerate(actions):
+        act(page)
+        assert page.evaluate(HEIGHT) == live_height, k
+    open_without_script(site)
+    assert page.evaluate(HEIGHT) == pytest.approx(live_height, abs=24)
+
+
+def check_voice(page, act):
+    """Return what a screen reader is told after an action, and not before it."""
+    voice = page.locator("[aria-live=polite]")
+    assert voice.inner_text() == ""
+    act(page)
+    page.wait_for_function("document.querySelector('[aria-live]').textContent !== ''")
+    return voice.inner_text()
+
+
+def check_same_bytes(make):
+    """Two constructions give the same page; the picture is in it."""
+    assert make().to_html() == make().to_html()
+
+
+def check_escapes(make):
+    """No alternative text can end the script that holds the state."""
+    text = make(alt='A </script><script>alert("x")</script> <!-- text').to_html()
+    assert text.count("<script") == text.count("</script") == 1
+    assert "<!--" not in text
+
+
+def check_keeps_the_old_value(figure, wrong):
+    """A bad value is refused later too, and the old one stays."""
+    for name, value in wrong:
+        old = getattr(figure, name)
+        with pytest.raises(ValueError, match=name):
+            setattr(figure, name, value)
+        assert getattr(figure, name) == old
+
+
+def check_time_of_an_update(page, figure, name, values, record_property):
+    """The goal is 2 ms; the machine may be busy, so it is printed and not asserted."""
+    times = times_of_updates(page, figure, name, [float(value) for value in values])
+    record_property("milliseconds", summary(times))
+    print(f"{type(figure).__name__}, {name}, milliseconds: {summary(times)}")
+    assert len(times) == 280
 
 
 TIME = """async ([source, state, name, values]) => {

@@ -5,7 +5,6 @@ import itertools
 import ipywidgets
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from sklearn.gaussian_process.kernels import RBF
 
 from distill_lib import datasets
@@ -14,14 +13,19 @@ from distill_lib.figures.live import Dampening, dampening
 from distill_lib.kernel import filters, mixing
 from distill_lib.kernel.kernels import SplineGreen, as_kernel
 from tests.figures.live_page import (
-    contrast,
+    check_accessible,
+    check_escapes,
+    check_keeps_the_old_value,
+    check_nothing_moves,
+    check_same_bytes,
+    check_time_of_an_update,
+    check_voice,
     drawn,
     move,
+    press,
     rows,
     set_traits,
     slider,
-    summary,
-    times_of_updates,
 )
 
 ROUNDS = 15
@@ -286,9 +290,7 @@ def test_alt_says_the_state():
 
 @pytest.mark.parametrize("options", [{}, {"round": 1}, {"alpha": 0}, {"alpha": 1}, {"lam": 5}])
 def test_two_constructions_give_the_same_bytes(options):
-    first, second = figure_of(**options), figure_of(**options)
-    assert first.to_html() == second.to_html()
-    assert first.png() == second.png()
+    check_same_bytes(lambda: figure_of(**options))
 
 
 @pytest.mark.filterwarnings("error")
@@ -300,9 +302,7 @@ def test_picture_of_every_state(case, alpha):
 
 
 def test_html_escapes_what_would_end_the_script():
-    text = figure_of(alt='A </script><script>alert("x")</script> <!-- text').to_html()
-    assert text.count("<script") == text.count("</script") == 1
-    assert "<!--" not in text
+    check_escapes(figure_of)
 
 
 @pytest.mark.parametrize(
@@ -344,12 +344,9 @@ def test_refuses_bad_arrays():
 
 
 def test_refuses_a_bad_value_later_and_keeps_the_old_one():
-    figure = figure_of()
-    for name, value in [("lam", 0.0), ("alpha", 1.1), ("round", 0), ("round", 16)]:
-        old = getattr(figure, name)
-        with pytest.raises(ValueError, match=name):
-            setattr(figure, name, value)
-        assert getattr(figure, name) == old
+    check_keeps_the_old_value(
+        figure_of(), [("lam", 0.0), ("alpha", 1.1), ("round", 0), ("round", 16)]
+    )
 
 
 def test_links_with_other_widgets():
@@ -459,20 +456,7 @@ def test_errors_in_small_units_have_readable_ticks(site):
 def test_accessible_and_narrow(site, theme, width):
     site.page.set_viewport_size({"width": width, "height": 900})
     page = site.open(figure_of(alpha=0.1), theme=theme)
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) == 0
-    for control in page.locator("input[type=range], .dl-button").all():
-        assert control.bounding_box()["height"] >= 44
-    color = "(n) => getComputedStyle(n)[n.matches('text') ? 'fill' : 'color']"
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    for node in page.locator(".dl-axes text, .dl-note, .dl-heading span, .dl-status").all():
-        assert contrast(node.evaluate(color), paper) >= 4.5
-    for node in page.locator(".dl-plot .dl-line, .dl-plot .dl-circles").all():
-        assert contrast(node.evaluate("(n) => getComputedStyle(n).stroke"), paper) >= 3
-    for node in page.locator(".dl-plot .dl-points").all():
-        assert contrast(node.evaluate("(n) => getComputedStyle(n).fill"), paper) >= 3
+    check_accessible(page)
 
 
 def test_what_a_screen_reader_hears(site):
@@ -487,29 +471,16 @@ def test_what_a_screen_reader_hears(site):
         "Share kept over 15 rounds. eigenvalue 1.9: 0.91 at first, 0.78 at fit 6"
     )
     assert errors.startswith("Error against the truth from the first fit on: 0.165, 0.154")
-    voice = page.locator("[aria-live=polite]")
-    assert voice.inner_text() == ""
-    move(page.locator("figure"), "round", "ArrowRight")
-    page.wait_for_function("document.querySelector('[aria-live]').textContent !== ''")
-    assert voice.inner_text().startswith("Fit 7 with weight 0.35")
-    assert "and 2.98 a fit before" in voice.inner_text()
+    said = check_voice(page, press("round", "ArrowRight"))
+    assert said.startswith("Fit 7 with weight 0.35")
+    assert "and 2.98 a fit before" in said
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 def test_nothing_moves(site, width):
-    """Neither when a slider moves nor when the script replaces the picture."""
     site.page.set_viewport_size({"width": width, "height": 900})
-    height = "document.querySelector('figure').clientHeight"
-    page = site.open(figure_of())
-    live_height = page.evaluate(height)
-    for name, key in [("round", "End"), ("round", "Home"), ("weight", "Home"), ("weight", "End")]:
-        move(page.locator("figure"), name, key)
-        assert page.evaluate(height) == live_height, (name, key)
-    text = site.file.read_text("utf8")
-    site.file.write_text(text.replace('"DOMContentLoaded"', '"never"').replace("else start()", ""))
-    page.goto(site.file.as_uri())
-    assert page.locator("figure img").count() == 1
-    assert page.evaluate(height) == pytest.approx(live_height, abs=24)
+    keys = [("round", "End"), ("round", "Home"), ("weight", "Home"), ("weight", "End")]
+    check_nothing_moves(site, figure_of(), [press(*key) for key in keys])
 
 
 @pytest.mark.parametrize(
@@ -521,9 +492,5 @@ def test_nothing_moves(site, width):
     ],
 )
 def test_time_of_an_update(page, name, values, record_property):
-    """The goal is 2 ms for n = 100; the machine may be busy, so it is printed and not asserted."""
     figure = figure_of(datasets.sinusoid(100, seed=1), controls=ALL)
-    times = times_of_updates(page, figure, name, [float(v) for v in values])
-    record_property("milliseconds", summary(times))
-    print(f"{name}, n = 100, milliseconds: {summary(times)}")
-    assert len(times) == 280
+    check_time_of_an_update(page, figure, name, values, record_property)

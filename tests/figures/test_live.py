@@ -9,7 +9,6 @@ from typing import NamedTuple
 import ipywidgets
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from sklearn.gaussian_process.kernels import RBF
 
@@ -22,14 +21,15 @@ from distill_lib.kernel.kernels import SplineGreen, as_kernel
 from distill_lib.kernel.spectrum import Spectrum
 from tests.figures.live_page import (
     SITE,
-    contrast,
+    check_accessible,
+    check_keeps_the_old_value,
+    check_nothing_moves,
+    check_time_of_an_update,
     drawn,
     move,
     rows,
     set_traits,
     slider,
-    summary,
-    times_of_updates,
 )
 
 SINUSOID = datasets.sinusoid(grid_size=41)
@@ -345,12 +345,9 @@ def test_refuses_bad_arrays(change, message):
 
 
 def test_refuses_a_bad_value_later_and_keeps_the_old_one():
-    figure = explorer()
-    for name, value in [("lam", -1.0), ("alpha", 2.0), ("rounds", 0), ("procedure", "magic")]:
-        old = getattr(figure, name)
-        with pytest.raises(ValueError, match=name):
-            setattr(figure, name, value)
-        assert getattr(figure, name) == old
+    check_keeps_the_old_value(
+        explorer(), [("lam", -1.0), ("alpha", 2.0), ("rounds", 0), ("procedure", "magic")]
+    )
 
 
 # --------------------------------------------------------------------------- ipywidgets
@@ -470,25 +467,7 @@ def test_figure_without_controls(site):
 def test_accessible_and_narrow(site, theme, width):
     site.page.set_viewport_size({"width": width, "height": 900})
     page = site.open(explorer(procedure="ridge"), explorer(controls=("lam",)), theme=theme)
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) == 0
-    for control in page.locator("input[type=range], .dl-options label, .dl-button").all():
-        assert control.bounding_box()["height"] >= 44
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_contrast_of_text_in_the_plots(site, theme):
-    """Axe does not look into SVG."""
-    page = site.open(explorer(procedure="ridge"), theme=theme)
-    color = "(n) => getComputedStyle(n)[n.matches('text') ? 'fill' : 'color']"
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    for node in page.locator(".dl-axes text, .dl-heading span, .dl-table th").all():
-        assert contrast(node.evaluate(color), paper) >= 4.5
-    stroke = "(n) => getComputedStyle(n).stroke"
-    for node in page.locator(".dl-plot .dl-line").all():
-        assert contrast(node.evaluate(stroke), paper) >= 3
+    check_accessible(page)
 
 
 def test_what_a_screen_reader_hears(site):
@@ -523,13 +502,7 @@ def test_reserved_place_keeps_the_page_still(site):
 def test_picture_takes_the_height_of_the_live_figure(site, width, controls):
     site.page.set_viewport_size({"width": width, "height": 900})
     figure = explorer(procedure="ridge", controls=controls)
-    height = "document.querySelector('figure').clientHeight"
-    live_height = site.open(figure).evaluate(height)
-    text = site.file.read_text("utf8")
-    site.file.write_text(text.replace('"DOMContentLoaded"', '"never"').replace("else start()", ""))
-    site.page.goto(site.file.as_uri())
-    assert site.page.locator("figure img").count() == 1
-    assert site.page.evaluate(height) == pytest.approx(live_height, abs=24)
+    check_nothing_moves(site, figure)
 
 
 def test_broken_state_leaves_the_picture(site):
@@ -554,13 +527,10 @@ def test_printed_page_has_no_controls(site):
 
 @pytest.mark.parametrize("procedure", ["distilled", "ridge", "flow"])
 def test_time_of_an_update(page, procedure, record_property):
-    """The goal is 2 ms for n = 100; the machine may be busy, so it is printed and not asserted."""
     sample = datasets.sinusoid(100, seed=1)
     figure = SpectralExplorer(*sample, kernel=RBF(0.1), rounds=3, procedure=procedure)
-    times = times_of_updates(page, figure, "lam", np.geomspace(1e-5, 0.8, 60))
-    record_property("milliseconds", summary(times))
-    print(f"{procedure}, n = 100, milliseconds: {summary(times)}")
-    assert len(times) == 280
+    values = np.geomspace(1e-5, 0.8, 60)
+    check_time_of_an_update(page, figure, "lam", values, record_property)
 
 
 # ------------------------------------------------------------------------------ sources

@@ -5,7 +5,6 @@ import math
 import ipywidgets
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from sklearn.gaussian_process.kernels import RBF
 
 from distill_lib import datasets
@@ -14,13 +13,18 @@ from distill_lib.figures.live import ToleranceRounds
 from distill_lib.kernel import constrained
 from distill_lib.kernel.kernels import SplineGreen, as_kernel
 from tests.figures.live_page import (
-    contrast,
+    check_accessible,
+    check_escapes,
+    check_keeps_the_old_value,
+    check_nothing_moves,
+    check_same_bytes,
+    check_time_of_an_update,
+    check_voice,
     drawn,
     move,
+    press,
     rows,
     slider,
-    summary,
-    times_of_updates,
 )
 
 SINUSOID = datasets.sinusoid(grid_size=41)
@@ -228,9 +232,7 @@ def test_a_round_beyond_the_collapse_comes_back():
 
 @pytest.mark.parametrize("options", [{}, {"round": 4}, {"tolerance": 0.04}, {"tolerance": 1.0}])
 def test_two_constructions_give_the_same_bytes(options):
-    first, second = figure_of(**options), figure_of(**options)
-    assert first.to_html() == second.to_html()
-    assert first.png() == second.png()
+    check_same_bytes(lambda: figure_of(**options))
 
 
 @pytest.mark.filterwarnings("error")
@@ -242,9 +244,7 @@ def test_picture_of_every_state(case, tolerance):
 
 
 def test_html_escapes_what_would_end_the_script():
-    text = figure_of(alt='A </script><script>alert("x")</script> <!-- text').to_html()
-    assert text.count("<script") == text.count("</script") == 1
-    assert "<!--" not in text
+    check_escapes(figure_of)
 
 
 def test_rounding_noise_of_the_null_space_is_no_smallest_tolerance():
@@ -281,12 +281,7 @@ def test_refuses_bad_arrays():
 
 
 def test_refuses_a_bad_value_later_and_keeps_the_old_one():
-    figure = figure_of()
-    for name, value in [("tolerance", 0.0), ("round", -1)]:
-        old = getattr(figure, name)
-        with pytest.raises(ValueError, match=name):
-            setattr(figure, name, value)
-        assert getattr(figure, name) == old
+    check_keeps_the_old_value(figure_of(), [("tolerance", 0.0), ("round", -1)])
 
 
 def test_links_with_other_widgets():
@@ -362,18 +357,7 @@ def test_infeasible_tolerance_on_the_page(site):
 def test_accessible_and_narrow(site, theme, width):
     site.page.set_viewport_size({"width": width, "height": 900})
     page = site.open(figure_of(round=4), theme=theme)
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) == 0
-    for control in page.locator("input[type=range], .dl-button").all():
-        assert control.bounding_box()["height"] >= 44
-    color = "(n) => getComputedStyle(n)[n.matches('text') ? 'fill' : 'color']"
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    for node in page.locator(".dl-axes text, .dl-note, .dl-heading span, .dl-status").all():
-        assert contrast(node.evaluate(color), paper) >= 4.5
-    for node in page.locator(".dl-plot .dl-line, .dl-plot .dl-mark").all():
-        assert contrast(node.evaluate("(n) => getComputedStyle(n).stroke"), paper) >= 3
+    check_accessible(page)
 
 
 def test_what_a_screen_reader_hears(site):
@@ -385,38 +369,23 @@ def test_what_a_screen_reader_hears(site):
     assert "multiplier 2.71 times 10 to the minus 6" in curves
     assert shares.startswith("Bars: share kept along 11 eigenvectors")
     assert norms.startswith("Relative norm of the targets, round by round: 3.57, 3.")
-    voice = page.locator("[aria-live=polite]")
-    assert voice.inner_text() == ""
-    move(page.locator("figure"), "round", "ArrowRight", times=4)
-    page.wait_for_function("document.querySelector('[aria-live]').textContent !== ''")
-    assert voice.inner_text().startswith("Round 4 has collapsed to the zero function")
+    said = check_voice(
+        page, lambda page: move(page.locator("figure"), "round", "ArrowRight", times=4)
+    )
+    assert said.startswith("Round 4 has collapsed to the zero function")
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 def test_nothing_moves(site, width):
-    """Neither when a slider moves nor when the script replaces the picture."""
     site.page.set_viewport_size({"width": width, "height": 900})
-    height = "document.querySelector('figure').clientHeight"
-    page = site.open(figure_of())
-    live_height = page.evaluate(height)
-    for name, key in [("round", "End"), ("tolerance", "Home"), ("tolerance", "End")]:
-        move(page.locator("figure"), name, key)
-        assert page.evaluate(height) == live_height, (name, key)
-    text = site.file.read_text("utf8")
-    site.file.write_text(text.replace('"DOMContentLoaded"', '"never"').replace("else start()", ""))
-    page.goto(site.file.as_uri())
-    assert page.locator("figure img").count() == 1
-    assert page.evaluate(height) == pytest.approx(live_height, abs=24)
+    keys = [("round", "End"), ("tolerance", "Home"), ("tolerance", "End")]
+    check_nothing_moves(site, figure_of(), [press(*key) for key in keys])
 
 
 @pytest.mark.parametrize(
     ("name", "values"), [("tolerance", np.geomspace(0.01, 0.6, 60)), ("round", range(20))]
 )
 def test_time_of_an_update(page, name, values, record_property):
-    """The goal is 2 ms for n = 100; the machine may be busy, so it is printed and not asserted."""
     sample = datasets.sinusoid(100, seed=1)
     figure = figure_of(sample, RBF(0.1), tolerance=0.01, round=3)
-    times = times_of_updates(page, figure, name, [float(v) for v in values])
-    record_property("milliseconds", summary(times))
-    print(f"{name}, n = 100, milliseconds: {summary(times)}")
-    assert len(times) == 280
+    check_time_of_an_update(page, figure, name, values, record_property)

@@ -8,20 +8,25 @@ import ipywidgets
 import mpmath
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from distill_lib.figures import _bundle
 from distill_lib.figures.live import TwoPaths, two_paths
 from distill_lib.kernel import filters, flow
 from tests.figures.live_page import (
-    contrast,
+    check_accessible,
+    check_escapes,
+    check_keeps_the_old_value,
+    check_nothing_moves,
+    check_same_bytes,
+    check_time_of_an_update,
+    check_voice,
     drawn,
     move,
+    pick,
+    press,
     rows,
     set_traits,
     slider,
-    summary,
-    times_of_updates,
 )
 
 SCHEDULES = ("student", "labels then teacher", "teacher then labels")
@@ -265,8 +270,7 @@ STATES = [
 
 @pytest.mark.parametrize("options", STATES)
 def test_two_constructions_give_the_same_bytes(options):
-    first, second = TwoPaths(**options), TwoPaths(**options)
-    assert first.to_html() == second.to_html()  # the picture is in it
+    check_same_bytes(lambda: TwoPaths(**options))
 
 
 @pytest.mark.filterwarnings("error")
@@ -290,9 +294,7 @@ def test_picture_draws_the_points(options):
 
 
 def test_html_escapes_what_would_end_the_script():
-    text = TwoPaths(alt='A </script><script>alert("x")</script> <!-- text').to_html()
-    assert text.count("<script") == text.count("</script") == 1
-    assert "<!--" not in text
+    check_escapes(TwoPaths)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +322,6 @@ def test_refuses_bad_arguments(change, error, message):
 
 
 def test_refuses_a_bad_value_later_and_keeps_the_old_one():
-    figure = TwoPaths()
     wrong = {
         "teacher_time": 0.0,
         "student_time": -1.0,
@@ -329,11 +330,7 @@ def test_refuses_a_bad_value_later_and_keeps_the_old_one():
         "switch_time": -0.5,
     }
     assert set(wrong) == set(TwoPaths.settings)
-    for name, value in wrong.items():
-        old = getattr(figure, name)
-        with pytest.raises(ValueError, match=name):
-            setattr(figure, name, value)
-        assert getattr(figure, name) == old
+    check_keeps_the_old_value(TwoPaths(), wrong.items())
 
 
 def test_links_with_other_widgets():
@@ -356,11 +353,6 @@ def numbers(text):
     return [float(number) for number in re.findall(r"\d+\.\d+", text)]
 
 
-def choose(page, name):
-    page.get_by_role("radio", name=name, exact=True).check()
-    page.wait_for_timeout(20)
-
-
 def test_page_answers(site):
     page = site.open(TwoPaths(**SWITCHING))
     assert page.locator("figure img").count() == 0
@@ -371,7 +363,7 @@ def test_page_answers(site):
         assert drawn(page) != before, name
     for name in ("teacher", "teacher, then labels", "labels, then teacher"):
         before = drawn(page)
-        choose(page, name)
+        pick(name)(page)
         assert drawn(page) != before, name
     page.get_by_role("button", name="reset").click()
     page.wait_for_timeout(20)
@@ -398,12 +390,12 @@ def test_switch_time_rests_while_there_is_no_switch(site):
     control = slider(page, "switch time")
     assert control.is_disabled()
     assert control.get_attribute("aria-valuetext") == "no switch"
-    choose(page, "labels, then teacher")
+    pick("labels, then teacher")(page)
     assert control.is_enabled()
     assert control.get_attribute("aria-valuetext") == "1.00"
     move(page.locator("figure"), "switch time", "Home")
     assert control.get_attribute("aria-valuetext") == "0"
-    choose(page, "teacher")
+    pick("teacher")(page)
     assert control.is_disabled()
     assert site.quiet(), site.messages
 
@@ -411,7 +403,7 @@ def test_switch_time_rests_while_there_is_no_switch(site):
 @pytest.mark.parametrize("choice", ["teacher", "labels, then teacher", "teacher, then labels"])
 def test_ends_of_the_sliders(site, choice):
     page = site.open(TwoPaths())
-    choose(page, choice)
+    pick(choice)(page)
     for keys in itertools.product(("Home", "End"), repeat=4):
         for name, key in zip(NAMES, keys, strict=True):
             if slider(page, name).is_enabled():
@@ -426,9 +418,9 @@ def test_a_student_that_returns(site):
     assert status(page).startswith("At equal strong progress 0.822 the student has 0.208")
     move(page.locator("figure"), "student time", "End")
     assert status(page).startswith("The student has returned to its teacher: 0.865")
-    choose(page, "teacher, then labels")
+    pick("teacher, then labels")(page)
     assert status(page).startswith("The student has reached the labels")
-    choose(page, "labels, then teacher")
+    pick("labels, then teacher")(page)
     move(page.locator("figure"), "switch time", "End")
     assert status(page).startswith("The student has reached the labels")
     move(page.locator("figure"), "student time", "Home")
@@ -449,20 +441,7 @@ def test_author_may_choose_values_outside_the_sliders(site):
 def test_accessible_and_narrow(site, theme, width):
     site.page.set_viewport_size({"width": width, "height": 900})
     page = site.open(TwoPaths(), TwoPaths(**SWITCHING), theme=theme)
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) == 0
-    for control in page.locator("input[type=range], .dl-options label, .dl-button").all():
-        assert control.bounding_box()["height"] >= 44
-    color = "(n) => getComputedStyle(n)[n.matches('text') ? 'fill' : 'color']"
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    for node in page.locator(".dl-axes text, .dl-note, .dl-heading span, .dl-status").all():
-        assert contrast(node.evaluate(color), paper) >= 4.5
-    for node in page.locator(".dl-plot .dl-line, .dl-plot .dl-mark").all():
-        assert contrast(node.evaluate("(n) => getComputedStyle(n).stroke"), paper) >= 3
-    for node in page.locator(".dl-plot .dl-points").all():
-        assert contrast(node.evaluate("(n) => getComputedStyle(n).fill"), paper) >= 3
+    check_accessible(page)
 
 
 def test_what_a_screen_reader_hears(site):
@@ -475,31 +454,16 @@ def test_what_a_screen_reader_hears(site):
     assert "on its way to 0.865 strong, 0.393 weak." in plane
     assert strong.endswith("the student has 0.822, a teacher that goes on has 0.950.")
     assert weak.endswith("the student has 0.208, a teacher that goes on has 0.528.")
-    voice = page.locator("[aria-live=polite]")
-    assert voice.inner_text() == ""
-    move(page.locator("figure"), "student time", "End")
-    page.wait_for_function("document.querySelector('[aria-live]').textContent !== ''")
-    assert voice.inner_text().startswith("The student has returned to its teacher: 0.865")
+    said = check_voice(page, press("student time", "End"))
+    assert said.startswith("The student has returned to its teacher: 0.865")
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 def test_nothing_moves(site, width):
-    """Neither when a control moves nor when the script replaces the picture."""
     site.page.set_viewport_size({"width": width, "height": 900})
-    height = "document.querySelector('figure').clientHeight"
-    page = site.open(TwoPaths())
-    live_height = page.evaluate(height)
-    for choice in ("teacher", "labels, then teacher", "teacher, then labels"):
-        choose(page, choice)
-        for name, key in itertools.product(NAMES, ("End", "Home", "PageUp")):
-            if slider(page, name).is_enabled():
-                move(page.locator("figure"), name, key)
-                assert page.evaluate(height) == live_height, (choice, name, key)
-    text = site.file.read_text("utf8")
-    site.file.write_text(text.replace('"DOMContentLoaded"', '"never"').replace("else start()", ""))
-    page.goto(site.file.as_uri())
-    assert page.locator("figure img").count() == 1
-    assert page.evaluate(height) == pytest.approx(live_height, abs=24)
+    presses = [press(*each) for each in itertools.product(NAMES, ("End", "Home", "PageUp"))]
+    plans = ("teacher", "labels, then teacher", "teacher, then labels")
+    check_nothing_moves(site, TwoPaths(), [act for plan in plans for act in (pick(plan), *presses)])
 
 
 def test_figures_of_one_page_are_independent(site):
@@ -529,9 +493,5 @@ def test_state_needs_no_data():
     ],
 )
 def test_time_of_an_update(page, name, schedule, values, record_property):
-    """The goal is 2 ms; the machine may be busy, so it is printed and not asserted."""
     figure = TwoPaths(schedule=schedule)
-    times = times_of_updates(page, figure, name, values.tolist())
-    record_property("milliseconds", summary(times))
-    print(f"{name}, {schedule}, milliseconds: {summary(times)}")
-    assert len(times) == 280
+    check_time_of_an_update(page, figure, name, values, record_property)

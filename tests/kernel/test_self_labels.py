@@ -433,7 +433,7 @@ def test_drops_that_are_known_to_be_safe_are(seed):
     alpha = rng.uniform()
     safe = sl.survives_drop(sizes, rates, alpha)
     gap = np.sqrt((sizes * rates**2).sum()) - rates.max() * np.sqrt(sizes.min())
-    assert safe == ((1 - alpha) * gap < np.sqrt(sizes.min()) * (1 - 2 * rates.max()) / 4)
+    assert safe == ((1 - alpha) * gap < np.sqrt(sizes.min()) * (1 - 2 * rates.max()) / 2)
     if safe:
         H, y, clean, mu, step = clusters(kernel, sizes, signs, rates)
         T0 = sl.burn_in_length(sizes, rates, mu, step=step)

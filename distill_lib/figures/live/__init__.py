@@ -7,6 +7,7 @@ One file a figure.
 
 from distill_lib.figures.live.base import WIDGET_VIEW, LiveFigure
 from distill_lib.figures.live.dampening import Dampening
+from distill_lib.figures.live.signal_first import SignalFirst
 from distill_lib.figures.live.spectral import SpectralExplorer
 from distill_lib.figures.live.tolerance import ToleranceRounds
 from distill_lib.figures.live.two_paths import TwoPaths
@@ -15,6 +16,7 @@ __all__ = [
     "WIDGET_VIEW",
     "Dampening",
     "LiveFigure",
+    "SignalFirst",
     "SpectralExplorer",
     "ToleranceRounds",
     "TwoPaths",

@@ -1,6 +1,6 @@
 import {
-  announcer, button, dataPanel, element, extent, fittedCurve, formatNumber, frame, linePath,
-  observe, panel, prepare, read, shape, significant, slider, speakNumber, table, ticks, write,
+  dataPanel, dotPath, element, extent, fittedCurve, formatNumber, linePath, mount, panel, prepare,
+  read, shape, significant, slider, speakNumber, table, ticks, write,
 } from "./toolkit.js";
 
 // Fifteen fits to a mix of the labels and the fit before, their filters, their limit and their
@@ -158,10 +158,6 @@ function curvePanel(problem) {
     teacher(result.fits[0].curve);
   } };
 }
-
-/** A dot as a path, so that all dots are one. */
-const dotPath = (x, y, r = 2.6) =>
-  `M${(x - r).toFixed(1)} ${y.toFixed(1)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
 
 const dotsPath = (values, X, Y, r) => values.map((y, k) => dotPath(X(k + 1), Y(y), r)).join("");
 
@@ -323,17 +319,14 @@ function fillTable(view, { fits, best, limit, lam, alpha, round }, problem) {
 
 function render({ model, el }) {
   const problem = prepare(model.get("data"));
-  const initial = read(model, SETTINGS);
-  let result = evaluate(problem, initial);
+  let result = evaluate(problem, read(model, SETTINGS));
   const panels = [curvePanel(problem), sharePanel(problem), errorPanel(problem, result)];
   const [curves, shares, errors] = panels;
   const controls = makeControls(model, problem);
   const readout = makeTable(problem);
   const status = element("p", { class: "dl-status" });
-  const voice = announcer();
 
-  function draw() {
-    const settings = read(model, SETTINGS);
+  function update(settings) {
     result = evaluate(problem, settings, result);
     for (const { name, set } of controls) set(settings[name]);
     panels.forEach((view) => view.update(result));
@@ -343,26 +336,17 @@ function render({ model, el }) {
     curves.describe(`Data, truth and fitted curves. ${text}`);
     shares.describe(shareSentence(result, problem));
     errors.describe(errorSentence(result));
-    voice.say(text);
+    return text;
   }
 
-  const reset = button("reset", () => write(model, initial));
-  el.append(
-    frame(
-      model.get("alt"),
-      element("div", { class: "dl-panels" }, ...panels.map(({ node }) => node)),
-      element("div", { class: "dl-sliders" }, ...controls.map(({ node }) => node)),
-      element("div", { class: "dl-switches" }, status, reset.node),
-      readout.node,
-      voice.node,
-    ),
-  );
-  draw();
-  const stop = observe(model, SETTINGS, draw);
-  return () => {
-    stop();
-    voice.stop();
-  };
+  return mount(model, el, {
+    settings: SETTINGS,
+    panels,
+    controls,
+    beside: [status],
+    below: [readout.node],
+    update,
+  });
 }
 
 export default { render };

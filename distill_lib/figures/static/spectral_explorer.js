@@ -1,6 +1,6 @@
 import {
-  announcer, button, choice, dataPanel, element, filterPanel, filterSentence, fittedCurve,
-  formatNumber, frame, observe, prepare, read, significant, slider, speakNumber, table, write,
+  choice, dataPanel, filterPanel, filterSentence, fittedCurve, formatNumber, mount, prepare,
+  significant, slider, speakNumber, table, write,
 } from "./toolkit.js";
 
 // The spectral explorer: repeated distillation, plain ridge and gradient flow as filters of one
@@ -197,7 +197,6 @@ function makeControls(model, problem) {
 
 function render({ model, el }) {
   const problem = prepare(model.get("data"));
-  const initial = read(model, SETTINGS);
   const left = curvePanel(problem);
   const right = barPanel(problem);
   const controls = makeControls(model, problem);
@@ -209,10 +208,8 @@ function render({ model, el }) {
   // Keep the place of the third row where a switch can fill it, so that nothing moves.
   const canSwitch = controls.some(({ name }) => name === "procedure");
   readout.node.classList.toggle("dl-reserve", canSwitch);
-  const voice = announcer();
 
-  function draw() {
-    const settings = read(model, SETTINGS);
+  function update(settings) {
     const result = evaluate(problem, settings);
     const hasRival = settings.procedure !== "distilled";
     for (const { name, set } of controls) set(settings[name]);
@@ -225,28 +222,17 @@ function render({ model, el }) {
     const text = sentence(result, settings);
     left.describe(`Data, truth and fitted curves. First fit: ${spokenNumbers(result.teacher)}. ${text}`);
     right.describe(filterSentence(result.shown.keep, result.teacher.keep, problem.count));
-    voice.say(text);
+    return text;
   }
 
-  const reset = button("reset", () => write(model, initial));
-  const sliders = controls.filter(({ name }) => name !== "procedure").map(({ node }) => node);
-  const others = controls.filter(({ name }) => name === "procedure").map(({ node }) => node);
-  el.append(
-    frame(
-      model.get("alt"),
-      element("div", { class: "dl-panels" }, left.node, right.node),
-      element("div", { class: "dl-sliders" }, ...sliders),
-      element("div", { class: "dl-switches" }, ...others, reset.node),
-      readout.node,
-      voice.node,
-    ),
-  );
-  draw();
-  const stop = observe(model, SETTINGS, draw);
-  return () => {
-    stop();
-    voice.stop();
-  };
+  return mount(model, el, {
+    settings: SETTINGS,
+    panels: [left, right],
+    controls,
+    choices: ["procedure"],
+    below: [readout.node],
+    update,
+  });
 }
 
 export default { render };

@@ -1,7 +1,6 @@
 import {
-  announcer, button, dataPanel, element, filterPanel, filterSentence, fittedCurve, formatNumber,
-  frame, linePath, observe, panel, prepare, read, shape, significant, slider, speakNumber, table,
-  ticks, write,
+  dataPanel, dotPath, element, filterPanel, filterSentence, fittedCurve, formatNumber, linePath,
+  mount, panel, prepare, shape, significant, slider, speakNumber, table, ticks, write,
 } from "./toolkit.js";
 
 // Rounds in the tolerance form: each round is the simplest function within the tolerance of the
@@ -246,10 +245,6 @@ function normPanel() {
   } };
 }
 
-/** A dot as a path, so that all dots are one. */
-const dotPath = (x, y) =>
-  `M${(x - 2.6).toFixed(1)} ${y.toFixed(1)}a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0Z`;
-
 /**
  * The ends of the slider: just above the smallest tolerance, or where more rounds are certain than
  * are shown, and where the targets themselves collapse; the author's choice is always within reach.
@@ -303,7 +298,6 @@ const numbers = ({ multiplier, miss }) => [
 
 function render({ model, el }) {
   const problem = prepare(model.get("data"));
-  const initial = read(model, SETTINGS);
   let result = null;
   const panels = [curvePanel(problem), barPanel(problem), normPanel()];
   const [curves, bars, norms] = panels;
@@ -314,11 +308,9 @@ function render({ model, el }) {
     rows: ["dl-teacher", "dl-student"],
   });
   const status = element("p", { class: "dl-status" });
-  const voice = announcer();
   let known = { tolerance: null, path: null };
 
-  function draw() {
-    const settings = read(model, SETTINGS);
+  function update(settings) {
     const { tolerance } = settings;
     if (tolerance !== known.tolerance) known = { tolerance, path: path(problem, tolerance) };
     result = evaluate(problem, settings, known.path);
@@ -336,26 +328,17 @@ function render({ model, el }) {
     curves.describe(`Data, truth and fitted curves. ${text}`);
     bars.describe(filterSentence(student.keep, teacher.keep, problem.count));
     norms.describe(normSentence(result));
-    voice.say(text);
+    return text;
   }
 
-  const reset = button("reset", () => write(model, initial));
-  el.append(
-    frame(
-      model.get("alt"),
-      element("div", { class: "dl-panels" }, ...panels.map(({ node }) => node)),
-      element("div", { class: "dl-sliders" }, ...controls.map(({ node }) => node)),
-      element("div", { class: "dl-switches" }, status, reset.node),
-      readout.node,
-      voice.node,
-    ),
-  );
-  draw();
-  const stop = observe(model, SETTINGS, draw);
-  return () => {
-    stop();
-    voice.stop();
-  };
+  return mount(model, el, {
+    settings: SETTINGS,
+    panels,
+    controls,
+    beside: [status],
+    below: [readout.node],
+    update,
+  });
 }
 
 export default { render };

@@ -100,6 +100,15 @@ export function ticks(low, high, count) {
   });
 }
 
+/** Powers of ten as ticks of an axis of logarithms, seven at most. */
+export function decadeTicks([low, high]) {
+  const step = Math.ceil((high - low) / 6);
+  const text = (k) => (Math.abs(k) <= 4 ? String(10 ** k) : formatNumber(10 ** k, 1));
+  const exponents = Array.from({ length: high - low + 1 }, (_, k) => low + k);
+  const isShown = (k) => (k - low) % step === 0;
+  return exponents.filter(isShown).map((k) => ({ value: k, text: text(k) }));
+}
+
 // --------------------------------------------------------------------- paths
 
 /** Path through the points (X(xs[i]), Y(ys[i])). */
@@ -131,6 +140,16 @@ export function stairsPath(heights, X, Y) {
   }
   return path;
 }
+
+/** A dot as a path, so that many dots can be one. */
+export const dotPath = (x, y, r = 2.6) =>
+  `${moveTo(x - r, y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
+
+/** A diamond as a path. */
+export const diamondPath = (x, y, r = 5.4) =>
+  `${moveTo(x - r, y)}l${r} ${-r}l${r} ${r}l${-r} ${r}Z`;
+
+const moveTo = (x, y) => `M${x.toFixed(2)} ${y.toFixed(2)}`;
 
 // -------------------------------------------------------------------- panels
 
@@ -176,14 +195,18 @@ function drawAxes(axes, { width, height }, { x, y }) {
   return { X, Y };
 }
 
-/** A short piece of a line, a dot or a ring in the style of the class `sample`. */
+/** A short piece of a line, a bar, a dot or a ring in the style of the class `sample`. */
 export function swatch(sample) {
   const svg = shape(null, "svg", { viewBox: "0 0 26 12", class: "dl-swatch", "aria-hidden": true });
   if (sample === "dl-data") shape(svg, "circle", { cx: 13, cy: 6, r: 3.4, class: sample });
   else if (sample === "dl-mark") shape(svg, "circle", { cx: 13, cy: 6, r: 4.6, class: sample });
+  else if (sample.startsWith("dl-bars")) shape(svg, "path", { d: "M6 1H20V11H6Z", class: sample });
+  else if (sample.startsWith("dl-points")) shape(svg, "path", { d: DIAMOND, class: sample });
   else shape(svg, "path", { d: "M1 6H25", class: `dl-line ${sample}` });
   return svg;
 }
+
+const DIAMOND = diamondPath(13, 6, 4.4);
 
 const keyEntry = (sample, text) => element("span", { class: "dl-key" }, swatch(sample), text);
 
@@ -416,4 +439,37 @@ export function frame(label, ...children) {
     if (OWN_KEYS.test(event.key)) event.stopPropagation();
   });
   return node;
+}
+
+/**
+ * Put a figure together and keep it up to date with its settings. `choices` are the names of the
+ * controls that are no sliders; `beside` are nodes in their row, `below` those under it.
+ * update(values) draws, and returns what a screen reader is to say. Returns how to stop.
+ */
+export function mount(model, el, { settings, panels, controls, update, ...rest }) {
+  const { choices = [], beside = [], below = [] } = rest;
+  const initial = read(model, settings);
+  const reset = button("reset", () => write(model, initial));
+  const voice = announcer();
+  const nodes = (list) => list.map(({ node }) => node);
+  const isChoice = ({ name }) => choices.includes(name);
+  const sliders = controls.filter((control) => !isChoice(control));
+  const others = [...nodes(controls.filter(isChoice)), ...beside, reset.node];
+  el.append(
+    frame(
+      model.get("alt"),
+      element("div", { class: "dl-panels" }, ...nodes(panels)),
+      element("div", { class: "dl-sliders" }, ...nodes(sliders)),
+      element("div", { class: "dl-switches" }, ...others),
+      ...below,
+      voice.node,
+    ),
+  );
+  const draw = () => voice.say(update(read(model, settings)));
+  draw();
+  const stop = observe(model, settings, draw);
+  return () => {
+    stop();
+    voice.stop();
+  };
 }

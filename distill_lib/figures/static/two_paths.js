@@ -1,6 +1,6 @@
 import {
-  announcer, button, choice, element, extent, formatNumber, frame, linePath, observe, panel, read,
-  shape, significant, slider, speakNumber, table, ticks, write,
+  choice, decadeTicks, diamondPath, dotPath, element, extent, formatNumber, linePath, mount,
+  panel, read, shape, significant, slider, speakNumber, table, ticks, write,
 } from "./toolkit.js";
 
 // Teacher and student under gradient flow in the plane of a strong and a weak direction.
@@ -192,9 +192,6 @@ const HEIGHT = { tall: 366, low: 170 }; // as in live/two_paths.py
 const SHARE = { domain: [-0.03, 1.05], ticks: ticks(0, 1, 5) };
 
 const at = (x, y) => `M${x.toFixed(2)} ${y.toFixed(2)}`;
-const dot = (x, y, r = 4.2) =>
-  `${at(x - r, y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
-const diamond = (x, y, r = 5.4) => `${at(x - r, y)}l${r} ${-r}l${r} ${r}l${-r} ${r}Z`;
 const square = (x, y, r = 3.4) => `${at(x - r, y - r)}h${2 * r}v${2 * r}h${-2 * r}Z`;
 
 /** The lines and marks that every panel has, in the order of drawing. */
@@ -251,23 +248,14 @@ function planePanel() {
     const { teacher, student, matched, limit, corner } = result;
     drawTrails(draw, both, X, Y, ({ progress }) => progress);
     draw.apart(`${at(...place(student))}V${Y(matched[1]).toFixed(2)}`);
-    draw.limit(diamond(...place(limit), 9));
+    draw.limit(diamondPath(...place(limit), 9));
     draw.corner(corner ? square(...place(corner)) : "");
-    draw.teacherDot(dot(...place(teacher)));
-    draw.studentDot(diamond(...place(student)));
-    draw.matched(dot(...place(matched), 5.5));
+    draw.teacherDot(dotPath(...place(teacher), 4.2));
+    draw.studentDot(diamondPath(...place(student)));
+    draw.matched(dotPath(...place(matched), 5.5));
     placeNote(note, ...place(limit), limit[1] < 0.15);
     view.describe(planeSentence(result, settings));
   } };
-}
-
-/** Powers of ten as ticks, seven at most. */
-function decadeTicks([low, high]) {
-  const step = Math.ceil((high - low) / 6);
-  const text = (k) => (Math.abs(k) <= 4 ? String(10 ** k) : formatNumber(10 ** k, 1));
-  const exponents = Array.from({ length: high - low + 1 }, (_, k) => low + k);
-  const isShown = (k) => (k - low) % step === 0;
-  return exponents.filter(isShown).map((k) => ({ value: k, text: text(k) }));
 }
 
 /** A little more than the axis, so that marks at its ends are whole. */
@@ -297,9 +285,9 @@ function timePanel(name, k, domain) {
     draw.apart(k === 0 ? `${at(...match)}H${now[0].toFixed(2)}` : "");
     draw.equal(`${at(...now)}V${Y(equal[k]).toFixed(2)}`);
     draw.corner(corner ? square(...place(switch_time, corner[k])) : "");
-    draw.teacherDot(dot(...place(teacher_time, teacher[k])));
-    draw.studentDot(diamond(...now));
-    draw.matched(dot(...match, 5.5));
+    draw.teacherDot(dotPath(...place(teacher_time, teacher[k]), 4.2));
+    draw.studentDot(diamondPath(...now));
+    draw.matched(dotPath(...match, 5.5));
     view.describe(timeSentence(name, result, k, settings));
   } };
 }
@@ -378,8 +366,7 @@ function fillTable(readout, result, { teacher_time, student_time }) {
 }
 
 function render({ model, el }) {
-  const initial = read(model, SETTINGS);
-  const domain = timeDomain(initial);
+  const domain = timeDomain(read(model, SETTINGS));
   const panels = [planePanel(), timePanel("Strong", 0, domain), timePanel("Weak", 1, domain)];
   const controls = makeControls(model);
   const readout = table({
@@ -388,10 +375,8 @@ function render({ model, el }) {
     rows: ROWS,
   });
   const status = element("p", { class: "dl-status dl-story" });
-  const voice = announcer();
 
-  function draw() {
-    const settings = read(model, SETTINGS);
+  function update(settings) {
     const result = evaluate(settings);
     const ends = timeDomain(settings);
     const both = trails(settings, timeGrid(ends, settings.ratio));
@@ -399,29 +384,17 @@ function render({ model, el }) {
     panels.forEach((view) => view.update(result, settings, both, ends));
     fillTable(readout, result, settings);
     status.textContent = story(result, settings, formatNumber);
-    voice.say(story(result, settings, speakNumber));
+    return story(result, settings, speakNumber);
   }
 
-  const reset = button("reset", () => write(model, initial));
-  const isSwitch = ({ name }) => name === "schedule";
-  const nodes = (list) => list.map(({ node }) => node);
-  el.append(
-    frame(
-      model.get("alt"),
-      element("div", { class: "dl-panels" }, ...nodes(panels)),
-      element("div", { class: "dl-sliders" }, ...nodes(controls.filter((c) => !isSwitch(c)))),
-      element("div", { class: "dl-switches" }, ...nodes(controls.filter(isSwitch)), reset.node),
-      status,
-      readout.node,
-      voice.node,
-    ),
-  );
-  draw();
-  const stop = observe(model, SETTINGS, draw);
-  return () => {
-    stop();
-    voice.stop();
-  };
+  return mount(model, el, {
+    settings: SETTINGS,
+    panels,
+    controls,
+    choices: ["schedule"],
+    below: [status, readout.node],
+    update,
+  });
 }
 
 export default { render };

@@ -1,0 +1,320 @@
+"""Checkpoints: a real kill at three moments, damage, refusals, and the same bits afterwards."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill_lib.deep import checkpoints, losses, models, train
+from tests.deep import training_run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return training_run.run(None)
+
+
+def assert_same_bits(one, other):
+    """Compare nested dictionaries, lists and tensors bit by bit."""
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same_bits(one[key], other[key])
+    elif isinstance(one, tuple | list):
+        for a, b in zip(one, other, strict=True):
+            assert_same_bits(a, b)
+    elif isinstance(one, torch.Tensor):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    else:
+        assert one == other
+
+
+# Killed
+
+
+@pytest.mark.parametrize("moment", ["batch", "write", "rename"])
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, moment, uninterrupted):
+    path = tmp_path / "run.pt"
+    command = [sys.executable, "-m", "tests.deep.training_run", str(path), moment]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    content, note = checkpoints.resume(path)
+    assert note is None
+    assert content["epochs done"] == training_run.KILLED_IN  # the epoch of the kill is lost
+    assert path.exists() == (moment != "rename")
+    assert (tmp_path / "run.pt.partial").exists() == (moment != "batch")
+    assert_same_bits(training_run.run(path), uninterrupted)
+
+
+def test_it_resumes_several_times_and_returns_at_once_when_complete(tmp_path, uninterrupted):
+    path = tmp_path / "run.pt"
+
+    class Interrupt(Exception):
+        pass
+
+    class Stop(training_run.Quiet):
+        def epoch_start(self, state):
+            if state.epoch == self.moment:
+                raise Interrupt
+
+    Stop.__name__ = "Quiet"
+    original = training_run.Quiet
+    training_run.Quiet = Stop
+    try:
+        for epoch in (1, 2, 5):
+            with pytest.raises(Interrupt):
+                training_run.run(path, moment=epoch)
+    finally:
+        training_run.Quiet = original
+    assert_same_bits(training_run.run(path), uninterrupted)
+    before = path.read_bytes()
+    assert_same_bits(training_run.run(path), uninterrupted)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("every", [1, 4, 100])
+def test_every_so_many_epochs_and_at_the_end(tmp_path, every, uninterrupted):
+    path = tmp_path / "run.pt"
+    assert_same_bits(training_run.run(path, every=every), uninterrupted)
+    assert checkpoints.read(path)["epochs done"] == training_run.EPOCHS
+    previous = tmp_path / "run.pt.previous"
+    expected = {1: training_run.EPOCHS - 1, 4: 4, 100: None}[every]
+    assert previous.exists() == (expected is not None)
+    if expected:
+        assert checkpoints.read(previous)["epochs done"] == expected
+
+
+def test_a_checkpoint_holds_everything(tmp_path):
+    path = tmp_path / "run.pt"
+    training_run.run(path)
+    content = torch.load(path, weights_only=True)
+    wanted = {
+        "settings",
+        "model",
+        "optimizer",
+        "scaler",
+        "random",
+        "targets",
+        "callbacks",
+        "history",
+    }
+    assert wanted <= content.keys()
+    assert {"order", "cpu"} <= content["random"][0].keys()
+    assert content["targets"].shape == (47, 3)
+    assert not (tmp_path / "run.pt.partial").exists()
+
+
+# Each part of the state matters: leave one out, and the bits differ
+
+
+@pytest.mark.parametrize("lost", ["order", "cpu", "model", "optimizer", "targets", "callbacks"])
+def test_a_resumption_that_forgets_something_is_noticed(tmp_path, lost, uninterrupted):
+    path = tmp_path / "run.pt"
+    training_run.run(path, every=4)
+    path.unlink()  # the one before it, after four epochs of six, remains
+    previous = tmp_path / "run.pt.previous"
+    content = checkpoints.read(previous)
+    fresh = training_run.make_model()
+    if lost in ("order", "cpu"):
+        state = content["random"][0]
+        state[lost] = torch.Generator().manual_seed(0).get_state()
+    elif lost == "model":
+        content["model"] = fresh.state_dict()
+    elif lost == "optimizer":
+        content["optimizer"] = torch.optim.Adam(fresh.parameters()).state_dict()
+    elif lost == "targets":
+        content["targets"] = None
+    else:
+        content["callbacks"][0]["calls"] = 0
+    checkpoints.save(path, content)
+    with pytest.raises(AssertionError):
+        assert_same_bits(training_run.run(path), uninterrupted)
+
+
+# Damaged
+
+
+def damage(path, *, cut=None):
+    """Cut a file off, or flip some bytes; padding of the format alone would be harmless."""
+    content = bytearray(path.read_bytes())
+    if cut is None:
+        content[::97] = bytes(byte ^ 0xFF for byte in content[::97])
+    else:
+        content = content[: int(cut * len(content))]
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("cut", [0, 0.1, 0.999, None])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, cut, uninterrupted, recwarn):
+    path = tmp_path / "run.pt"
+    training_run.run(path)
+    damage(path, cut=cut)
+    weights, history, memory = training_run.run(path)
+    assert_same_bits((weights, history._replace(notes=()), memory), uninterrupted)
+    assert len(history.notes) == 1
+    assert "run.pt is damaged" in history.notes[0]
+    assert "used run.pt.previous" in history.notes[0]
+    assert (tmp_path / "run.pt.damaged").exists()
+    assert checkpoints.read(path)["notes"] == list(history.notes)
+    assert not recwarn.list
+
+
+def test_a_damaged_file_never_replaces_the_good_one_before_it(tmp_path):
+    path = tmp_path / "run.pt"
+    for number in range(2):
+        checkpoints.save(path, {"number": number})
+    damage(path, cut=0.5)
+    content, _ = checkpoints.resume(path)
+    assert content == {"number": 0}
+    checkpoints.save(path, {"number": 9})
+    assert checkpoints.read(tmp_path / "run.pt.previous") == {"number": 0}
+
+
+@pytest.mark.parametrize("cut", [0.7, None])
+def test_two_damaged_checkpoints_are_refused(tmp_path, cut):
+    path = tmp_path / "run.pt"
+    training_run.run(path, epochs=2)
+    for file in (path, tmp_path / "run.pt.previous"):
+        damage(file, cut=cut)
+    with pytest.raises(ValueError, match=r"no checkpoint can be read; remove the files.*run\.pt"):
+        training_run.run(path, epochs=2)
+
+
+def test_any_flipped_byte_is_noticed_or_harmless(tmp_path):
+    path = tmp_path / "x.pt"
+    content = {"weights": torch.arange(300.0), "name": "run"}
+    checkpoints.save(path, content)
+    good = path.read_bytes()
+    noticed = 0
+    places = np.random.default_rng(0).choice(len(good), size=300, replace=False)
+    for place in places:
+        bad = bytearray(good)
+        bad[place] ^= 0xFF
+        path.write_bytes(bad)
+        try:
+            got = checkpoints.read(path)
+        except ValueError:
+            noticed += 1
+        else:
+            assert_same_bits(got, content)
+    assert noticed > 100  # the rest is padding of the file format
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "harmed",))
+
+    path = tmp_path / "run.pt"
+    torch.save({"x": Harmful()}, path)
+    with pytest.raises(ValueError, match="damaged"):
+        checkpoints.read(path)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_content_that_cannot_be_read_back_is_refused_at_once(tmp_path):
+    path = tmp_path / "run.pt"
+    checkpoints.save(path, {"a": 1})
+    with pytest.raises(TypeError, match="tensors, numbers, text"):
+        checkpoints.save(path, {"a": np.zeros(3)})
+    assert checkpoints.read(path) == {"a": 1}
+    assert not (tmp_path / "run.pt.previous").exists()
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    torch.save(training_run.make_model().state_dict(), path)
+    with pytest.raises(ValueError, match=r"run\.pt is not a checkpoint of fit"):
+        training_run.run(path)
+
+
+def test_no_checkpoint_yet(tmp_path):
+    assert checkpoints.resume(tmp_path / "run.pt") == (None, None)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.read(tmp_path / "run.pt")
+
+
+# Another run
+
+
+def small_fit(path, *, make=lambda: models.mlp((2, 3, 2), seed=0), X=0.5, **changed):
+    data = train.Data(torch.full((4, 2), X), torch.tensor([0, 1, 1, 0]))
+    settings = {"epochs": 2, "batch_size": 2, "loss": losses.cross_entropy, **changed}
+    return train.fit(make(), data, checkpoint=path, **settings)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"lr": 0.1}, r"lr \(0.05 then, 0.1 now\)"),
+        ({"epochs": 3}, r"epochs \(2 then, 3 now\)"),
+        ({"batch_size": 4}, "batch_size"),
+        ({"seed": 1}, "seed"),
+        ({"optimizer": "adam"}, "optimizer .'sgd' then, 'adam' now"),
+        ({"weight_decay": 0.1}, "weight_decay"),
+        ({"schedule": "constant"}, "schedule"),
+        ({"accumulate": 2}, "accumulate"),
+        ({"loss": losses.squared_error}, "loss .'cross_entropy' then, 'squared_error' now"),
+        ({"penalty": losses.norm_penalty}, "penalty"),
+        ({"augment": training_run.jitter}, "augment"),
+        ({"callbacks": [train.Switch(1)]}, "callbacks"),
+        ({"X": 0.6}, "data"),
+        ({"make": lambda: models.mlp((2, 3, 2), seed=1)}, "starting weights"),
+        ({"make": lambda: models.mlp((2, 4, 2), seed=0)}, "starting weights"),
+    ],
+)
+def test_another_run_is_refused_by_name(tmp_path, changed, message):
+    path = tmp_path / "run.pt"
+    small_fit(path)
+    with pytest.raises(ValueError, match=f"other settings: .*{message}"):
+        small_fit(path, **changed)
+    small_fit(path)  # still there
+
+
+def test_settings_of_callbacks_and_bound_arguments_count(tmp_path):
+    from functools import partial
+
+    path = tmp_path / "run.pt"
+    hot = partial(losses.cross_entropy, temperature=4.0)
+    small_fit(path, loss=hot, callbacks=[train.Switch(1, targets=torch.tensor([1, 0, 0, 1]))])
+    for loss, epoch, targets in [
+        (partial(losses.cross_entropy, temperature=2.0), 1, [1, 0, 0, 1]),
+        (hot, 0, [1, 0, 0, 1]),
+        (hot, 1, [1, 0, 0, 0]),
+    ]:
+        with pytest.raises(ValueError, match="other settings"):
+            small_fit(
+                path, loss=loss, callbacks=[train.Switch(epoch, targets=torch.tensor(targets))]
+            )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (torch.zeros(3), torch.zeros(4)),
+        (torch.zeros(4), torch.zeros(2, 2)),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.int32)),
+        (torch.zeros(2), torch.tensor([0.0, -0.0])),
+        (None, torch.zeros(0)),
+    ],
+)
+def test_fingerprints_differ(one, other):
+    assert checkpoints.digest(one) != checkpoints.digest(other)
+    assert checkpoints.digest(one) == checkpoints.digest(one if one is None else one.clone())
+
+
+def test_fingerprints_see_the_order_in_memory_as_the_values():
+    X = torch.arange(6.0).reshape(2, 3)
+    assert checkpoints.digest(X.T.contiguous()) == checkpoints.digest(X.T)
+    assert checkpoints.digest(X.T) != checkpoints.digest(X)
+    assert checkpoints.digest(torch.tensor(3)) != checkpoints.digest(torch.tensor(4))
