@@ -13,6 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from distill_lib import datasets, results
+from distill_lib.kernel import noisy_data
 from distill_lib.kernel.real_data import METHODS, REGIMES, AgainstRidge
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,9 +46,16 @@ def test_provenance(name):
     assert set(about["versions"]) == {"python", *tool.PACKAGES}
 
 
-def test_sums_are_those_that_the_loader_checks():
-    about = results.load("mnist_mixing").about
-    assert about["data"]["sha256 of the decompressed files"] == datasets.MNIST_SHA256
+@pytest.mark.parametrize(
+    ("name", "sums"),
+    [
+        ("mnist_mixing", datasets.MNIST_SHA256),
+        ("mnist_energy", datasets.MNIST_SHA256),
+        ("cifar10n_self_labels", datasets.CIFAR10N_SHA256),
+    ],
+)
+def test_sums_are_those_that_the_loader_checks(name, sums):
+    assert results.load(name).about["data"]["sha256 of the decompressed files"] == sums
 
 
 def mnist_mixing():
@@ -83,6 +91,115 @@ def test_mnist_mixing_comes_out_again():
         for regime in (0, 2, 3):
             got, expected = again[name][0, :, regime], getattr(stored, name)[0, :, regime]
             assert_allclose(got, expected, rtol=1e-6, err_msg=f"{name}, {REGIMES[regime]}")
+
+
+# -------------------------------------------------- stored: wrong labels, kernel regime
+
+
+ENERGIES = ["mnist_energy", "mnist_energy_pair"]
+COMPARISONS = ["mnist_self_labels", "mnist_self_labels_rbf", "cifar10n_self_labels"]
+NEEDS_DATA = pytest.mark.skipif(
+    not os.environ.get("DISTILL_DATA"),
+    reason="set DISTILL_DATA to a folder with the data to run one seed again",
+)
+
+
+@pytest.mark.parametrize("name", ENERGIES)
+def test_stored_energies(name):
+    settings = tool.RUNS[name].settings
+    run = noisy_data.InformativeEnergy(**results.load(name).arrays)
+    seeds, v, k = settings["seeds"], len(settings["rates"]), len(settings["counts"])
+    assert seeds >= 10
+    assert run.eigenvalues.shape == run.clean_share.shape == (seeds, k)
+    assert run.noise_share.shape == run.fluctuation_share.shape == (seeds, v, k)
+    assert run.error.shape == run.distance.shape == (seeds, v, len(settings["steps"]))
+    for share in run[1:5]:
+        assert_allclose(share[..., -1], 1)
+        assert (np.diff(share, axis=-1) >= 0).all()
+    assert (run.clean_share[:, None] >= run.given_share - 1e-8).all()
+    rates = np.broadcast_to(settings["rates"], (seeds, v))
+    assert_allclose(run.train_error[..., -1], rates, atol=1e-3)  # all noise is learned
+
+
+def test_stored_burn_in_map():
+    settings = tool.RUNS["mnist_burn_in"].settings
+    run = noisy_data.BurnInMap(**results.load("mnist_burn_in").arrays)
+    shape = settings["seeds"], len(settings["burn_ins"]), len(settings["decays"])
+    assert settings["seeds"] >= 10
+    for field in run[:4]:
+        assert field.shape == shape
+    for field in run[4:]:
+        assert field.shape == shape[:2]
+    assert all(np.isfinite(field).all() for field in run)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_stored_comparisons(name):
+    settings = tool.RUNS[name].settings
+    run = noisy_data.SelfLabels(**results.load(name).arrays)
+    methods, choices = noisy_data.METHODS, noisy_data.CHOICES
+    shape = settings["seeds"], len(settings["noises"]), len(choices), len(methods)
+    assert settings["seeds"] >= 10
+    for field in run[:-1]:
+        assert field.shape == shape
+    for field in run[:5]:
+        assert np.isfinite(field).all()
+    by = dict(zip(methods, np.moveaxis(run.validation, -1, 0), strict=True))
+    assert (by["geometric, stopped"] <= by["geometric"]).all()
+    assert (by["geometric, ridge"] <= by["geometric"]).all()
+    assert (by["hard refit, ridge"] <= by["hard refit"]).all()
+    assert_allclose(run.train_error[..., 0], np.repeat(run.wrong[..., None], 2, axis=-1))
+    assert_allclose(run.distance[..., 0] ** 2, 2 * run.train_error[..., 0], rtol=1e-6)
+
+
+def again(name, **changes):
+    """Run a part again; its fields, and those that are stored."""
+    return tool.call(tool.RUNS[name], seeds=1, **changes), results.load(name).arrays
+
+
+@NEEDS_DATA
+def test_mnist_energy_comes_out_again():
+    got, stored = again("mnist_energy")
+    for name, field in got.items():
+        assert_allclose(field, stored[name][:1], rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@NEEDS_DATA
+def test_mnist_energy_pair_comes_out_again():
+    got, stored = again("mnist_energy_pair")
+    for name, field in got.items():
+        assert_allclose(field, stored[name][:1], rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@NEEDS_DATA
+def test_mnist_burn_in_comes_out_again():
+    got, stored = again("mnist_burn_in", burn_ins=[1, 2], decays=[0.0, 0.5, 0.8])
+    for name, field in got.items():
+        expected = stored[name][:1, :2]
+        expected = expected if name.startswith("stopped") else expected[..., :3]
+        assert_allclose(field, expected, rtol=1e-6, err_msg=name)
+
+
+@NEEDS_DATA
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_come_out_again(name):
+    """The first seed and noise: rivals with all settings, self-labels as they were chosen."""
+    stored, first = results.load(name).arrays, (0, 0, 0)  # the last 0: chosen by noisy labels
+    geometric = noisy_data.METHODS.index("geometric")
+    got, _ = again(
+        name,
+        noises=tool.RUNS[name].settings["noises"][:1],
+        burn_ins=[int(stored["burn_in"][*first, geometric])],
+        decays=[stored["decay"][*first, geometric]],
+    )
+    for field in noisy_data.SelfLabels._fields[:7]:
+        for method in (0, 1, 2):  # to the end, stopped, ridge
+            expected = stored[field][:1, :1, :, method]
+            assert_allclose(got[field][..., method], expected, rtol=1e-6, err_msg=field)
+    for field in ("error", "train_error", "distance", "fitted", "validation"):
+        expected = stored[field][*first, geometric]
+        assert_allclose(got[field][*first, geometric], expected, rtol=1e-6, err_msg=field)
+    assert_allclose(got["wrong"], stored["wrong"][:1, :1])
 
 
 # ------------------------------------------------------------------------ the loader

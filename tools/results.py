@@ -14,12 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib
-import importlib.metadata
-import json
-import os
-import platform
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -27,13 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from distill_lib import datasets
+from distill_lib import datasets, results
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "distill-lib")
-DIGITS = 9  # significant ones; more would only be rounding
 #: The data sets that are read from files, and the sha256 of their decompressed content.
-FILES = {"mnist": datasets.MNIST_SHA256}
+FILES = {"mnist": datasets.MNIST_SHA256, "cifar10n": datasets.CIFAR10N_SHA256}
 
 
 class Run(NamedTuple):
@@ -42,6 +36,16 @@ class Run(NamedTuple):
     function: str
     settings: dict
     data: str
+
+
+def _log_grid(low, high, number):
+    """Return powers of ten from 10**low to 10**high, to four digits."""
+    return [float(f"{value:.4g}") for value in np.logspace(low, high, number)]
+
+
+def _whole_log_grid(last, number):
+    """Return at most `number` whole numbers from 1 to `last`, about evenly spaced in logarithm."""
+    return np.unique(np.geomspace(1, last, number).round().astype(int)).tolist()
 
 
 RUNS = {
@@ -58,6 +62,129 @@ RUNS = {
             "seed": 0,
         },
         data="mnist",
+    ),
+    "mnist_energy": Run(
+        "distill_lib.kernel.noisy_data.informative_energy",
+        {
+            "data": "mnist",
+            "rates": [0.2, 0.4],
+            "counts": _whole_log_grid(2000, 41),
+            "steps": [0, *_whole_log_grid(10**5.5, 56)],
+            "n_train": 2000,
+            "n_test": 2000,
+            "size": 14,
+            "depth": 1,
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="mnist",
+    ),
+    "mnist_energy_pair": Run(
+        "distill_lib.kernel.noisy_data.informative_energy",
+        {
+            "data": "mnist",
+            "rates": [0.2, 0.4],
+            "counts": _whole_log_grid(2000, 41),
+            "steps": [0, *_whole_log_grid(10**5.5, 56)],
+            "n_train": 2000,
+            "n_test": 1000,
+            "size": 14,
+            "depth": 1,
+            "classes": [3, 8],
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="mnist",
+    ),
+    "mnist_burn_in": Run(
+        "distill_lib.kernel.noisy_data.burn_in_map",
+        {
+            "data": "mnist",
+            "noise_name": ["symmetric", 0.4],
+            "burn_ins": [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96],
+            "decays": [0.0, 0.5, 0.8, 0.9, 0.95, 0.98],
+            "n_train": 1000,
+            "n_test": 2000,
+            "size": 14,
+            "depth": 1,
+            "updates": 50,
+            "epochs": 200,
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="mnist",
+    ),
+    "mnist_self_labels": Run(
+        "distill_lib.kernel.noisy_data.self_labels_against_stopping",
+        {
+            "data": "mnist",
+            "noises": [["symmetric", 0.2], ["symmetric", 0.4], ["pairs", 0.4]],
+            "steps": _whole_log_grid(10**5, 61),
+            "lams": _log_grid(-3, 3, 61),
+            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
+            "burn_ins": [1, 2, 4, 8, 16, 32],
+            "decays": [0.0, 0.5, 0.8, 0.9, 0.95],
+            "alphas": [0.1, 0.3],
+            "temperatures": [0.1],
+            "n_train": 1000,
+            "n_validation": 500,
+            "n_test": 2000,
+            "size": 14,
+            "depth": 1,
+            "updates": 50,
+            "epochs": 100,
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="mnist",
+    ),
+    "mnist_self_labels_rbf": Run(
+        "distill_lib.kernel.noisy_data.self_labels_against_stopping",
+        {
+            "data": "mnist",
+            "noises": [["symmetric", 0.4]],
+            "steps": _whole_log_grid(10**5, 61),
+            "lams": _log_grid(-3, 3, 61),
+            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
+            "burn_ins": [1, 2, 4, 8, 16, 32],
+            "decays": [0.0, 0.5, 0.8, 0.9, 0.95],
+            "alphas": [0.1, 0.3],
+            "temperatures": [0.1],
+            "n_train": 1000,
+            "n_validation": 500,
+            "n_test": 2000,
+            "size": 14,
+            "bandwidth": 0.5,
+            "updates": 4,
+            "epochs": 100,
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="mnist",
+    ),
+    "cifar10n_self_labels": Run(
+        "distill_lib.kernel.noisy_data.self_labels_against_stopping",
+        {
+            "data": "cifar10n",
+            "noises": ["worse", "random1"],
+            "steps": _whole_log_grid(10**5, 61),
+            "lams": _log_grid(-3, 3, 61),
+            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
+            "burn_ins": [1, 2, 4, 8, 16, 32],
+            "decays": [0.0, 0.8, 0.9],
+            "alphas": [0.1, 0.3],
+            "temperatures": [0.1],
+            "n_train": 2000,
+            "n_validation": 500,
+            "n_test": 1500,
+            "size": 8,
+            "depth": 3,
+            "updates": 200,
+            "epochs": 60,
+            "seeds": 10,
+            "seed": 0,
+        },
+        data="cifar10n",
     ),
 }
 
@@ -82,7 +209,6 @@ def call(run, **changes):
 
 def about(name, run, seconds):
     """Return the provenance of a result."""
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
         "name": name,
         "function": run.function,
@@ -90,25 +216,8 @@ def about(name, run, seconds):
         "data": {"name": run.data, "sha256 of the decompressed files": FILES[run.data]},
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seconds": round(seconds),  # of one core
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": results.versions(*PACKAGES),
     }
-
-
-def as_json(provenance, arrays):
-    """Return the text of a result file, with one line an entry."""
-    parts = {"about": provenance, "arrays": {key: rounded(a) for key, a in arrays.items()}}
-    blocks = []
-    for part, entries in parts.items():
-        lines = [f'  "{key}": {json.dumps(v, allow_nan=False)}' for key, v in entries.items()]
-        blocks.append(f' "{part}": {{\n' + ",\n".join(lines) + "\n }")
-    return "{\n" + ",\n".join(blocks) + "\n}\n"
-
-
-def rounded(array):
-    """Return nested lists of numbers with a few significant digits; NaN becomes None."""
-    if np.ndim(array):
-        return [rounded(part) for part in array]
-    return None if np.isnan(array) else float(f"{array:.{DIGITS}g}")
 
 
 def store(name, run, folder=FOLDER):
@@ -117,12 +226,8 @@ def store(name, run, folder=FOLDER):
     # Two threads that fight for two cores make linear algebra an order of magnitude slower.
     with threadpool_limits(1):
         arrays = call(run)
-    text = as_json(about(name, run, time.process_time() - start), arrays)
     path = folder / f"{name}.json"
-    with tempfile.TemporaryDirectory(dir=folder) as part:
-        written = Path(part) / path.name
-        written.write_text(text, "utf8")
-        os.replace(written, path)
+    results.write(path, about(name, run, time.process_time() - start), arrays)
     return path
 
 

@@ -31,9 +31,8 @@ MIXED_PRECISION = {"cuda"}
 
 
 def whole_numbers(minimum=1, **values):
-    """Refuse what is not a whole number >= `minimum`."""
-    for name, value in values.items():
-        check.scalar_whole(name, value, minimum=minimum)
+    """Return ints >= `minimum`, in the order given."""
+    return [check.scalar_whole(name, value, minimum=minimum) for name, value in values.items()]
 
 
 def choose_device(name, amp):
@@ -44,17 +43,17 @@ def choose_device(name, amp):
         raise ValueError(f"device must be one of {DEVICES}, got {name!r}") from error
     if device.type not in DEVICES:
         raise ValueError(f"device must be one of {DEVICES}, got {name!r}")
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     there = {
         "cpu": lambda: True,
-        "cuda": lambda: (device.index or 0) < torch.cuda.device_count(),
+        "cuda": lambda: device.index < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available,
     }
     if not there[device.type]():
         raise ValueError(f"device {name!r} is not available on this machine; 'cpu' always is")
     if amp and device.type not in MIXED_PRECISION:
         raise ValueError(f"amp=True needs device 'cuda', got {name!r}")
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return device
 
 
@@ -67,7 +66,9 @@ def check_data(data):
         raise ValueError(f"{distributed.world()} processes need as many points, got {len(data.X)}")
     if data.labels is None:
         return data if is_rows(data.targets) else data._replace(labels=data.targets)
-    if is_rows(data.labels) or data.labels.shape != (len(data.X),):
+    if not isinstance(data.labels, torch.Tensor):
+        raise TypeError(f"labels must be a torch tensor, got {type(data.labels).__name__}")
+    if not is_classes(data.labels) or data.labels.shape != (len(data.X),):
         raise ValueError(
             f"labels must be {len(data.X)} class numbers, got {data.labels.dtype} of shape "
             f"{tuple(data.labels.shape)}"
@@ -80,6 +81,11 @@ def is_rows(targets):
     return targets.is_floating_point()
 
 
+def is_classes(targets):
+    """Tell class numbers from everything else."""
+    return not (targets.is_floating_point() or targets.is_complex() or targets.dtype is torch.bool)
+
+
 def _check_tensors(x_name, X, y_name, y):
     for name, tensor in ((x_name, X), (y_name, y)):
         if not isinstance(tensor, torch.Tensor):
@@ -89,6 +95,8 @@ def _check_tensors(x_name, X, y_name, y):
             )
     if not X.is_floating_point():
         raise TypeError(f"{x_name} must hold real numbers, got {X.dtype}")
+    if not (is_rows(y) or is_classes(y)):
+        raise TypeError(f"{y_name} must be class numbers or rows of real numbers, got {y.dtype}")
     if len(X) == 0 or len(X) != len(y):
         raise ValueError(f"{x_name} has {len(X)} points and {y_name} {len(y)}: same number, >= 1")
     if y.ndim != (2 if is_rows(y) else 1):
@@ -103,6 +111,68 @@ def _check_tensors(x_name, X, y_name, y):
             raise ValueError(f"{name} carries a gradient; detach() it")
 
 
+def check_model(model, data, predict, batch_size):
+    """Try the model on one point; check the class numbers against its number of outputs.
+
+    Returns a check of targets that callbacks set.
+    """
+    _check_processes(model, data, batch_size)
+    try:
+        outputs = predict(model, data.X[:1])
+    except RuntimeError as error:
+        types = {p.dtype for p in model.parameters()} - {data.X.dtype}
+        if types:
+            raise TypeError(
+                f"X is {data.X.dtype} and the model {types.pop()}: use Data.from_arrays(dtype=...) "
+                f"or model.to(...). PyTorch says: {error}"
+            ) from error
+        raise
+    classes = outputs.shape[1] if outputs.ndim == 2 and outputs.shape[1] > 1 else None
+    check_targets = functools.partial(_check_targets, n=len(data.X), classes=classes)
+    check_targets("targets", data.targets)
+    if data.labels is not None:
+        check_targets("labels", data.labels)
+    if data.validation is not None:
+        y = data.validation[1]
+        check_targets("validation[1]", y, n=len(y))
+    return check_targets
+
+
+def _check_targets(name, y, *, n, classes):
+    if not isinstance(y, torch.Tensor):
+        raise TypeError(f"{name} must be a torch tensor, got {type(y).__name__}")
+    if len(y) != n:
+        raise ValueError(f"{name}: there are {len(y)} for {n} points")
+    if is_rows(y) and not torch.isfinite(y).all():
+        raise ValueError(f"{name} holds NaN or infinite numbers")
+    if classes and is_classes(y) and not 0 <= y.min() <= y.max() < classes:
+        raise ValueError(
+            f"{name} must lie in 0..{classes - 1}, as the model has {classes} outputs; "
+            f"got {y.min()} to {y.max()}"
+        )
+
+
+def _digest(data):
+    return checkpoints.digest(data.X, data.targets, data.labels, *(data.validation or ()))
+
+
+def _check_processes(model, data, batch_size):
+    """Refuse what several processes cannot train: other data, or shares that are too small."""
+    world, n = distributed.world(), len(data.X)
+    if world == 1:
+        return
+    found = distributed.gather(_digest(data))
+    if len(set(found)) > 1:
+        raise ValueError(f"data must be the same in all processes, got fingerprints {found}")
+    last = n % batch_size or min(n, batch_size)
+    normalized = [k for k, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    if last // world < 2 and normalized:
+        raise ValueError(
+            f"batch_size {batch_size} leaves a last batch of {last} of {n} points for {world} "
+            f"processes; batch normalization ({normalized[0]!r}) needs two points in each"
+        )
+
+
 def move(data, device):
     """Return the data on a device."""
     on = functools.partial(torch.Tensor.to, device=device)
@@ -113,7 +183,7 @@ def move(data, device):
 
 def learning_rates(lr, schedule, epochs):
     """Return the learning rate of every epoch."""
-    check.single("lr", check.positive("lr", lr))
+    lr = check.single("lr", check.positive("lr", lr))
     if not callable(schedule) and schedule not in SCHEDULES:
         raise ValueError(f"schedule must be callable or one of {[*SCHEDULES]}, got {schedule!r}")
     factor = SCHEDULES[schedule] if isinstance(schedule, str) else schedule
@@ -123,43 +193,52 @@ def learning_rates(lr, schedule, epochs):
 
 
 def make_optimizer(optimizer, model, lr, weight_decay):
-    """Return an optimizer of the trainable tensors."""
+    """Return an optimizer of the trainable tensors, with settings in plain floats."""
     if not callable(optimizer) and optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer must be callable or one of {[*OPTIMIZERS]}, got {optimizer!r}")
-    check.single("weight_decay", check.non_negative("weight_decay", weight_decay))
+    lr = check.single("lr", check.positive("lr", lr))
+    weight_decay = check.single("weight_decay", check.non_negative("weight_decay", weight_decay))
     make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     trainable = [p for p in model.parameters() if p.requires_grad]
     return make(trainable, lr=lr, weight_decay=weight_decay)
 
 
+def sign_of(score):
+    """Return 1 if more of a validation score is better, -1 if less is."""
+    signs = {"validation_accuracy": 1, "validation_loss": -1}
+    if score not in signs:
+        raise ValueError(f"score must be 'validation_accuracy' or 'validation_loss', got {score!r}")
+    return signs[score]
+
+
+def check_score(score, state):
+    """Refuse to compare two different losses."""
+    if score == "validation_loss" and state.loss is not state.first_loss:
+        raise ValueError(
+            f"the loss has been switched by epoch {state.epoch}: score 'validation_loss' would "
+            "compare two different losses; use 'validation_accuracy'"
+        )
+
+
+def check_callbacks(callbacks, kind):
+    """Refuse what is no callback."""
+    for callback in callbacks:
+        if not isinstance(callback, kind):
+            raise TypeError(f"callbacks must be Callback objects, got {callback!r:.80}")
+
+
 def describe(model, data, callbacks, **settings):
     """Return what must agree between a checkpoint and the call that resumes it."""
-    plain = {
-        name: value if isinstance(value, int | float | str | list | None) else name_of(value)
-        for name, value in settings.items()
-    }
-    used = [{"name": type(c).__name__, **c.settings()} for c in callbacks]
-    tensors = (data.X, data.targets, data.labels, *(data.validation or ()))
     return {
-        **plain,
-        "callbacks": used,
+        **{name: checkpoints.fingerprint(value, name) for name, value in settings.items()},
+        "callbacks": [
+            checkpoints.fingerprint(c, f"callback {type(c).__name__}") for c in callbacks
+        ],
         "processes": distributed.world(),
-        "data": checkpoints.digest(*tensors),
+        "data": _digest(data),
+        "model": repr(model),
         "starting weights": checkpoints.digest(*model.state_dict().values()),
     }
-
-
-def name_of(function):
-    """Return a name that is the same in the next process: no address in it."""
-    if isinstance(function, functools.partial):
-        bound = [repr(a) for a in function.args]
-        bound += [f"{k}={_argument(v)}" for k, v in sorted(function.keywords.items())]
-        return f"{name_of(function.func)}({', '.join(bound)})"
-    return getattr(function, "__qualname__", None) or type(function).__qualname__
-
-
-def _argument(value):
-    return checkpoints.digest(value) if isinstance(value, torch.Tensor) else repr(value)
 
 
 @contextlib.contextmanager
@@ -167,22 +246,27 @@ def random_numbers(seed, device):
     """Seed everything; yield the generator of the order of the data; restore at the end.
 
     Each process has its own dropout and augmentation, but the order is the same in all of them.
-    The state of "mps" is not restored.
+    The state of "mps" is not restored. The order and the first process's dropout start from one
+    seed, on two generators; so do the weights of ``models.mlp(seed=seed)``.
     """
     gpus = [device.index] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         own = seed + 1_000_003 * distributed.rank()
         torch.default_generator.manual_seed(own)
-        if device.type in ("cuda", "mps"):
-            getattr(torch, device.type).manual_seed(own)
+        if device.type == "cuda":
+            torch.cuda.default_generators[device.index].manual_seed(own)
+        if device.type == "mps":
+            torch.mps.manual_seed(own)
         yield torch.Generator().manual_seed(seed)
 
 
 def random_states(order, device):
     """Return the states of all random numbers of this process."""
     states = {"order": order.get_state(), "cpu": torch.get_rng_state()}
-    if device.type in ("cuda", "mps"):
-        states[device.type] = getattr(torch, device.type).get_rng_state()
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
     return states
 
 
@@ -190,5 +274,7 @@ def restore_random_states(states, order, device):
     """Take them up again."""
     order.set_state(states["order"])
     torch.set_rng_state(states["cpu"])
-    if device.type in ("cuda", "mps"):
-        getattr(torch, device.type).set_rng_state(states[device.type])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    if device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])

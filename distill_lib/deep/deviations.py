@@ -1,19 +1,22 @@
 r"""How a network deviates from its teacher: slopes with intervals, fidelity, calibration.
 
 The deviation plot itself, `confidence_logits` and `fit_line`, is that of
-`distill_lib.kernel.deviations`. Everything takes arrays or tensors and returns plain numbers.
+`distill_lib.kernel.deviations`. Everything takes arrays or tensors, on any device, and returns
+plain numbers or arrays.
 
 Source: chapter 14.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from distill_lib import _validation as check
-from distill_lib.kernel.deviations import ConfidenceLogits, Line, confidence_logits, fit_line
+from distill_lib.kernel import deviations as of_arrays
+from distill_lib.kernel.deviations import ConfidenceLogits, Line
 
 __all__ = [
     "ConfidenceLogits",
@@ -26,6 +29,25 @@ __all__ = [
     "mean_kl",
     "slope_interval",
 ]
+
+
+def _plain(values):
+    """Return a tensor as an array on the CPU without its gradient; leave the rest as it is."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+
+
+def _of_tensors(function):
+    """Let a function of arrays take tensors too."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **keywords):
+        return function(*map(_plain, args), **{k: _plain(v) for k, v in keywords.items()})
+
+    return wrapped
+
+
+confidence_logits = _of_tensors(of_arrays.confidence_logits)
+fit_line = _of_tensors(of_arrays.fit_line)
 
 
 class SlopeInterval(NamedTuple):
@@ -168,7 +190,8 @@ def mean_kl(p, q, *, clip=None):
     Notes
     -----
     Single precision turns a probability below 1e-45 into 0; either compute the softmax in double
-    precision or pass `clip`, and say so.
+    precision or pass `clip`, and say so. Rows that sum to one only up to rounding can make the
+    result negative by as much as their sums are off.
 
     Source: chapter 14; Stanton et al. (2021), predictive divergence.
 
@@ -248,11 +271,6 @@ def calibration_error(p, labels, *, bins=15):
 
 
 # ------------------------------------------------------------------------------- the pieces
-
-
-def _plain(values):
-    """Return a tensor as an array on the CPU without its gradient; leave the rest as it is."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
 
 
 def _numbers(name, values):

@@ -89,20 +89,23 @@ class Stack(nn.Module):
             h = torch.baddbmm(bias, h.relu() if layer else h, W.mT)
         return h
 
-    def predict(self, X):
+    def predict(self, X, *, batch_size=1024):
         """Compute the outputs without a gradient.
 
         Parameters
         ----------
         X : torch.Tensor, shape (n, p) or (S, n, p)
             Inputs.
+        batch_size : int, default 1024
+            Points at a time, of each network.
 
         Returns
         -------
         torch.Tensor, shape (S, n, C)
         """
         with torch.no_grad():
-            return self(X.to(self.weights))
+            parts = X.split(batch_size, dim=-2)
+            return torch.cat([self(part.to(self.weights)) for part in parts], dim=1)
 
     def network(self, s):
         """Return a copy of network number `s` as an ordinary module.
@@ -166,15 +169,12 @@ class KeepBestOfEach(Callback):
 
     Notes
     -----
-    Source: chapter 15.
+    Source: chapter 15. As for `train.KeepBest`, a new run starts anew, and a validation loss that
+    is switched is refused.
     """
 
     def __init__(self, score="validation_accuracy"):
-        if score not in ("validation_accuracy", "validation_loss"):
-            raise ValueError(
-                f"score must be 'validation_accuracy' or 'validation_loss', got {score!r}"
-            )
-        self.score, self.sign = score, -1 if score == "validation_loss" else 1
+        self.score, self.sign = score, _setup.sign_of(score)
         self.best = self.epochs = self.weights = None
 
     def epoch_end(self, state):
@@ -185,8 +185,9 @@ class KeepBestOfEach(Callback):
         state : train.State
             Of `fit_stack`.
         """
+        _setup.check_score(self.score, state)
         values = self.sign * np.asarray(state.history[self.score][-1])
-        if self.best is None:
+        if state.epoch == 0:
             self.best = np.full(len(values), -np.inf)
             self.epochs = np.full(len(values), -1)
             self.weights = state.model.weights.detach().clone()
@@ -254,14 +255,17 @@ def fit_stack(
     >>> history.loss[-1] < 0.1
     array([False,  True])
     """
-    _setup.whole_numbers(epochs=epochs, batch_size=batch_size)
+    if not isinstance(data, Data):
+        raise TypeError(f"data must be a Data, got {type(data).__name__}")
+    epochs, batch_size = _setup.whole_numbers(epochs=epochs, batch_size=batch_size)
+    _setup.check_callbacks(callbacks, Callback)
     data, targets = _stacked(stack, data)
     lr = _each("lr", check.positive("lr", lr), stack)
     decay = _each("weight_decay", check.non_negative("weight_decay", weight_decay), stack)
     rates = [lr * factor for factor in _setup.learning_rates(1.0, schedule, epochs)]
     step = _steps(optimizer, stack.weights, decay)
     orders = _generators(seeds, len(stack))
-    state, n = State(stack, data, targets, loss, None, epochs), data.X.shape[1]
+    state, n = State(stack, data, _own(targets), loss, None, epochs), data.X.shape[1]
     networks = torch.arange(len(stack), device=targets.device)[:, None]
 
     for state.epoch in range(epochs):
@@ -325,7 +329,10 @@ def _stacked(stack, data):
     if labels is None and not _setup.is_rows(y):
         labels = y
     if labels is not None:
+        if not _setup.is_classes(labels):
+            raise ValueError(f"labels must be class numbers, got {labels.dtype}")
         labels = _with_axis(stack, "labels", labels, (X.shape[1],))
+        _rows(stack, "labels", labels, X.shape[1])
     if validation is not None:
         validation = _pair(stack, ("validation[0]", "validation[1]"), *validation)
     targets = _rows(stack, "targets", y, X.shape[1])
@@ -340,6 +347,8 @@ def _pair(stack, names, X, y):
                 f"{name} must be a torch tensor, got {type(values).__name__}; Data.from_arrays "
                 "makes tensors of arrays"
             )
+        if not (_setup.is_rows(values) or _setup.is_classes(values)):
+            raise TypeError(f"{name} must be class numbers or real numbers, got {values.dtype}")
         if _setup.is_rows(values) and not torch.isfinite(values).all():
             raise ValueError(f"{name} holds NaN or infinite numbers")
     X = _inputs(stack, names[0], X)
@@ -444,11 +453,15 @@ def _call(callbacks, hook, state):
     """Call one hook of every callback; new targets without the axis are given to all networks."""
     before = state.targets
     for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must be Callback objects, got {callback!r:.80}")
         getattr(callback, hook)(state)
     if state.targets is not before:
-        state.targets = _rows(state.model, f"targets after {hook}", state.targets, before.shape[1])
+        name = f"targets after {hook}"
+        state.targets = _own(_rows(state.model, name, state.targets, before.shape[1]))
+
+
+def _own(targets):
+    """Return targets that may be changed in place: each network its own rows, none the caller's."""
+    return targets.clone(memory_format=torch.contiguous_format)
 
 
 def _measure(state, loss, lr):

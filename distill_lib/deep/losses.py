@@ -40,8 +40,9 @@ def cross_entropy(logits, targets, *, temperature=1.0, reduction="mean"):
     logits : torch.Tensor, shape (..., C)
         Outputs of the network.
     targets : torch.Tensor, shape (...) or (..., C)
-        Class numbers, or rows of probabilities. A teacher's rows must be softened with the same
-        temperature already: ``probabilities(teacher_logits, temperature)``.
+        Class numbers, or rows of probabilities (or of an unrestricted mixture) that sum to one. A
+        teacher's rows must be softened with the same temperature already:
+        ``probabilities(teacher_logits, temperature)``; nothing can notice another one.
     temperature : float, default 1
         T > 0.
     reduction : {"mean", "none"}, default "mean"
@@ -57,11 +58,14 @@ def cross_entropy(logits, targets, *, temperature=1.0, reduction="mean"):
     TypeError
         If an argument has the wrong type.
     ValueError
-        If shapes do not fit, a class does not exist, the temperature is not positive, or the
-        targets carry a gradient.
+        If shapes do not fit, a class does not exist, rows do not sum to one (they may be logits),
+        the temperature is not positive, or the targets carry a gradient.
 
     Notes
     -----
+    On a GPU the values of the targets are not looked at, since that would wait for the device at
+    every step; `train.fit` checks the class numbers beforehand.
+
     Source: Hinton et al. (2015) for T; chapters 13 and 14.
 
     Examples
@@ -70,8 +74,8 @@ def cross_entropy(logits, targets, *, temperature=1.0, reduction="mean"):
     >>> round(cross_entropy(z, torch.tensor([0])).item(), 6)  # log 2
     0.693147
     """
-    rows = _rows("logits", logits, targets)
     T = _temperature(temperature)
+    rows = _distributions("logits", logits, targets)
     return _reduce(-T * T * (rows * F.log_softmax(logits / T, -1)).sum(-1), reduction)
 
 
@@ -110,7 +114,7 @@ def squared_error(logits, targets, *, reduction="mean"):
     >>> squared_error(torch.zeros(1, 2), torch.tensor([0])).item()  # (1/2)^2 + (1/2)^2
     0.5
     """
-    rows = _rows("logits", logits, targets)
+    rows = _distributions("logits", logits, targets)
     return _reduce((F.softmax(logits, -1) - rows).square().sum(-1), reduction)
 
 
@@ -176,6 +180,10 @@ def mixed(labels, teacher, alpha, *, unrestricted=False):
     Source: Borup and Andersen (2021); chapter 13. Cross-entropy is affine in its targets, so for
     it the mixture of targets is the mixture of the two losses. For squared errors the two differ
     by a constant, and have the same gradient.
+
+    Both losses are then at one temperature. With :math:`T \ne 1` it is not the loss of Hinton et
+    al. (2015), whose hard part stays at :math:`T = 1`:
+    ``alpha * cross_entropy(z, y) + (1 - alpha) * cross_entropy(z, q, temperature=T)``.
 
     Examples
     --------
@@ -287,6 +295,21 @@ def _rows(outputs_name, outputs, targets, *, name="targets"):
         )
     classes = torch.arange(outputs.shape[-1], device=targets.device)
     return _existing(name, targets, classes).to(outputs.dtype)
+
+
+def _distributions(outputs_name, outputs, targets):
+    """Return targets as rows; refuse those that do not sum to one (on the CPU only: it waits)."""
+    rows = _rows(outputs_name, outputs, targets)
+    if targets.is_floating_point() and not targets.is_cuda:
+        tolerance = max(1e-3, 8 * torch.finfo(targets.dtype).eps)
+        gap = (targets.detach().sum(-1) - 1).abs()
+        if (gap > tolerance).any():  # never true of NaN
+            worst = targets.sum(-1).flatten()[gap.argmax()].item()
+            raise ValueError(
+                f"each row of targets must sum to 1, one sums to {worst:.6g}: a teacher hands on "
+                "losses.probabilities(logits); outputs go with squared_error_on_outputs"
+            )
+    return rows
 
 
 def _existing(name, targets, classes):

@@ -29,13 +29,16 @@ import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from distill_lib import _validation as check
 from distill_lib.kernel.spectrum import check_gram
 
 __all__ = ["FiniteReluNetwork", "alignment", "empirical_ntk", "finite_relu_network"]
 
-#: Bytes that the derivatives of one chunk of points may take, if no chunk size is given.
+#: Bytes that the derivatives of two chunks of points may take, if no chunk size is given.
 _CHUNK_BYTES = 2**27
 
 
@@ -53,7 +56,9 @@ def empirical_ntk(model, X, Z=None, *, chunk_size=None, outputs="trace", dtype=N
         Other points; `X` itself by default.
     chunk_size : int, optional
         Points differentiated at once: it bounds the memory and does not change the result. By
-        default, as many as fit into 128 MiB.
+        default, as many as fit into 128 MiB, derivatives of two chunks counted; what PyTorch
+        needs to compute them comes on top, for convolutions several times as much. Smaller chunks
+        cost time: the derivatives of `Z` are computed again for every chunk of `X`.
     outputs : {"trace", "full"}, default "trace"
         Sum :math:`\sum_c \Theta_{cc}`, not divided by q, or all pairs of outputs.
     dtype : torch.dtype, optional
@@ -70,8 +75,9 @@ def empirical_ntk(model, X, Z=None, *, chunk_size=None, outputs="trace", dtype=N
     TypeError
         If `model` is no module.
     ValueError
-        If the model has nothing to train, is in training mode and has layers that behave
-        differently there (dropout, batch normalization), or an argument is out of range.
+        If the model has nothing to train, has layers that do not treat each point for itself
+        (dropout and batch normalization in training mode, batch normalization without running
+        statistics in any), or an argument is out of range.
 
     Notes
     -----
@@ -168,10 +174,11 @@ def _without_outer_products(network, X):
     """Move the parameters of plain linear layers to the constants: `_factors` shifts outputs.
 
     A layer is plain if the model calls it once, with one row a point, and uses its parameters for
-    nothing else: then the gradient is the outer product, which is checked at the points X.
+    nothing else: then the gradient is the outer product. The uses are counted; that the gradients
+    are the outer products at the points X is checked as well.
     """
     modules = network.module.named_modules()
-    linear = [name for name, layer in modules if type(layer) is nn.Linear]
+    linear = [n for n, layer in modules if type(layer) is nn.Linear and not layer._forward_hooks]
     seen, plain = {name: [] for name in linear if _trained(network, name)}, {}
 
     def record(name, a, z):
@@ -180,13 +187,15 @@ def _without_outer_products(network, X):
         return z + shift
 
     weights = {name: value.clone().requires_grad_() for name, value in network.weights.items()}
-    with torch.enable_grad(), _hooked(network, seen, record):
+    uses = _Uses(weights.values())
+    with torch.enable_grad(), _hooked(network, seen, record), uses:
         out = functional_call(network.module, {**network.constants, **weights}, (X,))
         total = (out * torch.linspace(1, 2, out.numel()).to(out).reshape(out.shape)).sum()
     for name, calls in seen.items():
-        if len(calls) == 1 and calls[0][0].shape[:-1] == X.shape[:1]:
+        parameters = {kind: weights[full] for kind, full in _trained(network, name).items()}
+        once = len(calls) == 1 and all(uses.of(p) == [F.linear] for p in parameters.values())
+        if once and calls[0][0].shape[:-1] == X.shape[:1]:
             (a, shift), names = calls[0], _trained(network, name)
-            parameters = {kind: weights[full] for kind, full in names.items()}
             if _gradients_are_products(total, a, shift, parameters):
                 trained = {kind: kind in names for kind in ("weight", "bias")}
                 plain[name] = _Layer(shift.shape[1], **trained)
@@ -194,6 +203,25 @@ def _without_outer_products(network, X):
     constants = network.constants | {full: network.weights[full] for full in moved}
     left = {full: value for full, value in network.weights.items() if full not in moved}
     return _Network(network.module, constants, left, plain)
+
+
+class _Uses(TorchFunctionMode):
+    """Note every operation that one of some tensors goes into."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        self.operations = {id(tensor): [] for tensor in tensors}
+
+    def __torch_function__(self, operation, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        for thing in tree_leaves((args, kwargs)):
+            if id(thing) in self.operations:
+                self.operations[id(thing)].append(operation)
+        return operation(*args, **kwargs)
+
+    def of(self, tensor):
+        """Return the operations that a tensor went into."""
+        return self.operations[id(tensor)]
 
 
 def _gradients_are_products(total, a, shift, parameters):
@@ -293,7 +321,7 @@ def _largest_chunk(network, x):
     """Return how many points' derivatives fit into `_CHUNK_BYTES`."""
     one = _factors(network, x)
     numbers = sum(t.numel() for t in (*one.jacobians, *one.deltas, *one.inputs))
-    return max(1, _CHUNK_BYTES // (numbers * x.element_size()))
+    return max(1, _CHUNK_BYTES // (2 * numbers * x.element_size()))
 
 
 # ---------------------------------------------------------------------------------- the checks
@@ -304,6 +332,11 @@ def _check_model(model):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     moody = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
     for name, layer in model.named_modules():
+        if isinstance(layer, moody[0]) and layer.running_mean is None:
+            raise ValueError(
+                f"layer {name!r} ({type(layer).__name__}) has no running statistics: it normalizes "
+                "by the other points of a batch, and there is no kernel of two points"
+            )
         if layer.training and isinstance(layer, moody):
             raise ValueError(
                 f"model is in training mode, in which its layer {name!r} ({type(layer).__name__}) "

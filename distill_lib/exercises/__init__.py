@@ -20,6 +20,8 @@ from distill_lib.exercises import (  # noqa: F401 (they register)
     mixed,
     puzzle,
     repeated,
+    retrieval,
+    self_labels,
     sparsification,
     stopping,
     tolerance,

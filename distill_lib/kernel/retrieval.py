@@ -64,7 +64,8 @@ def direction_energy(spectrum, y):
     r"""Energy :math:`(v_j^\top y)^2` of targets along every eigenvector.
 
     An eigenvector with eigenvalue 0 gets 0, since its direction is arbitrary; what lies there
-    counts as outside the range. So ``directions.sum() + outside`` is :math:`\|y\|^2`.
+    counts as outside the range. Of equal eigenvalues only the sum has a meaning. So
+    ``directions.sum() + outside`` is :math:`\|y\|^2`.
 
     Parameters
     ----------
@@ -476,8 +477,8 @@ def stopping_bound(sizes, rates):
         \|u_t - \tilde y\| \ge \sqrt n - \sqrt{\textstyle\sum_\ell n_\ell(1-2\rho_\ell)^2}
             \qquad (u_0 = 0,\ \eta \le 1/\mu_{\max})
 
-    For equal rates it is :math:`2\rho\sqrt n`, the limit; for unequal ones an early stop may come
-    closer than the limit does.
+    For equal rates up to 1/2 it is :math:`2\rho\sqrt n`, the limit; for unequal ones an early stop
+    may come closer than the limit does.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, log_loss
@@ -19,11 +19,13 @@ def probabilities(rng, n=50, classes=4, scale=2.0):
 
 
 def test_the_plot_is_that_of_the_kernel_wing_and_takes_tensors():
-    assert deviations.confidence_logits is of_the_kernel_wing.confidence_logits
-    assert deviations.fit_line is of_the_kernel_wing.fit_line
-    p = probabilities(np.random.default_rng(0))
-    te, st = deviations.confidence_logits(p, p)
-    assert_allclose(deviations.fit_line(te, st), (1, 0), atol=1e-12)
+    rng = np.random.default_rng(0)
+    p, q = probabilities(rng), probabilities(rng)
+    expected = of_the_kernel_wing.confidence_logits(p.numpy(), q.numpy())
+    found = deviations.confidence_logits(p.requires_grad_(), student=q.requires_grad_())
+    assert_array_equal(found, expected)
+    line = deviations.fit_line(*(torch.from_numpy(v).requires_grad_() for v in found))
+    assert line == of_the_kernel_wing.fit_line(*expected)
 
 
 # --- slope_interval ------------------------------------------------------------------------------

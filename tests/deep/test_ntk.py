@@ -171,7 +171,7 @@ def test_memory_is_bounded_by_the_chunk(monkeypatch):
     assert_allclose(ntk.empirical_ntk(model, X), K, rtol=1e-5, atol=1e-6)
     assert sizes == [1, 10]  # one point to measure, then all at once
     sizes.clear()
-    monkeypatch.setattr(ntk, "_CHUNK_BYTES", 4 * 4 * (4 * (6 + 4) + 3 + 6))  # four points
+    monkeypatch.setattr(ntk, "_CHUNK_BYTES", 2 * 4 * 4 * (4 * (6 + 4) + 3 + 6))  # 2 x 4 points
     assert_allclose(ntk.empirical_ntk(model, X), K, rtol=1e-5, atol=1e-6)
     assert max(sizes) == 4
 

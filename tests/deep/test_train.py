@@ -379,17 +379,17 @@ def test_mixed_precision_is_for_gpus():
         run(amp=True)
 
 
+def seeing(outputs, targets):
+    train.SEEN.append((outputs.dtype, torch.equal(outputs, outputs.half().float())))
+    return losses.cross_entropy(outputs, targets)
+
+
 def test_the_path_of_mixed_precision(monkeypatch, tmp_path):
     """The same code on a CPU: float16 inside, float32 weights, nearly the same result."""
     monkeypatch.setattr(_setup, "MIXED_PRECISION", {"cpu"})
-    seen = []
-
-    def loss(outputs, targets):
-        seen.append((outputs.dtype, torch.equal(outputs, outputs.half().float())))
-        return losses.cross_entropy(outputs, targets)
-
-    half, history = run(loss=loss, amp=True, checkpoint=tmp_path / "run.pt")
-    assert seen[0] == (torch.float32, True)  # float32 that went through float16
+    monkeypatch.setattr(train, "SEEN", [], raising=False)
+    half, history = run(loss=seeing, amp=True, checkpoint=tmp_path / "run.pt")
+    assert train.SEEN[0] == (torch.float32, True)  # float32 that went through float16
     assert half.dtype == torch.float32
     scaler = torch.load(tmp_path / "run.pt", weights_only=True)["scaler"]
     assert scaler["_growth_tracker"] > 10  # steps since the last overflow
@@ -404,6 +404,9 @@ class Break(train.Callback):
 
     def __init__(self, epoch=None):
         self.epoch, self.steps = epoch, []
+
+    def settings(self):
+        return {}
 
     def epoch_start(self, state):
         self.steps.append(state.step)
@@ -517,7 +520,7 @@ def test_a_callback_with_too_few_targets_is_refused():
         def epoch_start(self, state):
             state.targets = state.targets[:5]
 
-    with pytest.raises(ValueError, match="after epoch_start there are 5 targets for 30 points"):
+    with pytest.raises(ValueError, match="targets after epoch_start: there are 5 for 30 points"):
         run(callbacks=[Short()])
 
 

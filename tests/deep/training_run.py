@@ -2,7 +2,7 @@
 
 ``python -m tests.deep.training_run CHECKPOINT MOMENT`` kills itself for good at a moment:
 "batch" in the middle of an epoch, "write" while the new checkpoint is half written, "rename"
-after the old checkpoint has been moved away and before the new one has taken its place.
+after the old checkpoint has been set aside and before the new one has taken its place.
 """
 
 import os
@@ -37,11 +37,25 @@ class SelfLabels(train.Callback):
         self.calls = content["calls"]
 
 
+class Interrupted(Exception):
+    pass
+
+
 class Kill(train.Callback):
-    """End the process as a power cut would: no clean-up, no buffers written."""
+    """End the process as a power cut would: no clean-up, no buffers written.
+
+    A number is an epoch: leave it at its start by an exception.
+    """
 
     def __init__(self, moment):
         self.moment = moment
+
+    def settings(self):
+        return {}  # a run that is killed is the same run
+
+    def epoch_start(self, state):
+        if state.epoch == self.moment:
+            raise Interrupted
 
     def batch_end(self, state):
         if state.epoch == KILLED_IN and len(state.batch) == 7 and self.moment == "batch":
@@ -96,14 +110,10 @@ def run(checkpoint, *, moment=None, **settings):
         weight_decay=1e-3,
         augment=jitter,
         checkpoint=checkpoint,
-        callbacks=[labels, best, Quiet(moment)],
+        callbacks=[labels, best, Kill(moment)],
         **settings,
     )
     return model.state_dict(), history, {**labels.state_dict(), **best.state_dict()}
-
-
-class Quiet(Kill):
-    """The same name in the settings whether it kills or not."""
 
 
 if __name__ == "__main__":

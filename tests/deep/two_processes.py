@@ -18,6 +18,9 @@ class Interrupt(train.Callback):
     def __init__(self, epoch):
         self.epoch = epoch
 
+    def settings(self):
+        return {}
+
     def epoch_start(self, state):
         if state.epoch == self.epoch:
             raise Interrupted

@@ -24,7 +24,7 @@ def test_two_agreements():
     assert holds_line(ax, times, true)
     assert holds_line(ax, times, given)
     assert holds_line(ax, [times[4]], [1.0])  # the best moment
-    assert texts(ax) == ["true labels", "given labels"]
+    assert texts(ax) == ["clean labels", "given labels"]
 
 
 def test_energies():
@@ -32,7 +32,7 @@ def test_energies():
     left, right = retrieval.energies(clean, noise, informative=2).axes
     bars = [bar.get_height() for bar in left.patches]
     assert np.allclose(bars, [*clean, *noise])
-    assert [t.get_text() for t in left.get_legend().get_texts()] == ["true labels", "noise"]
+    assert [t.get_text() for t in left.get_legend().get_texts()] == ["clean labels", "noise"]
     assert holds_line(right, np.arange(1, 7), [0.6, 0.9, 1, 1, 1, 1])
     assert holds_line(right, np.arange(1, 7), np.arange(1, 7) / 6)
     assert holds_line(right, [2, 2], [0, 1])
@@ -54,7 +54,7 @@ def test_stops():
     assert holds_line(right, [0, 1, 2], far + 1)
     assert "a" in left.get_xlabel()
     assert texts(left) == ["limit", "bound"]
-    assert texts(right) == ["limit"]  # the bound is the same line
+    assert texts(right) == ["limit = bound"]  # one line
 
 
 def test_stored_energies():
