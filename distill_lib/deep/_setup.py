@@ -236,7 +236,7 @@ def describe(model, data, callbacks, **settings):
         ],
         "processes": distributed.world(),
         "data": _digest(data),
-        "model": repr(model),
+        "model": checkpoints.architecture(model),
         "starting weights": checkpoints.digest(*model.state_dict().values()),
     }
 

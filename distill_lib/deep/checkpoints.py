@@ -30,7 +30,16 @@ try:
 except ImportError:  # Windows: two runs on one file are not noticed there
     fcntl = None
 
-__all__ = ["alone", "differences", "digest", "fingerprint", "read", "resume", "save"]
+__all__ = [
+    "alone",
+    "architecture",
+    "differences",
+    "digest",
+    "fingerprint",
+    "read",
+    "resume",
+    "save",
+]
 
 
 def save(path, content):
@@ -217,7 +226,7 @@ def differences(saved, now):
     Returns
     -------
     list of str
-        Empty if they agree.
+        Empty if they agree. Of a setting that is a list or a dictionary, its first difference.
 
     Notes
     -----
@@ -230,10 +239,23 @@ def differences(saved, now):
     """
     names = [*now, *(name for name in saved if name not in now)]
     return [
-        f"{name} ({saved.get(name)!r:.60} then, {now.get(name)!r:.60} now)"
+        _first_difference(name, saved.get(name), now.get(name))
         for name in names
         if saved.get(name) != now.get(name)
     ]
+
+
+def _first_difference(name, then, now):
+    """Say where two settings differ, as deep inside as they are alike."""
+    keys = []
+    if isinstance(then, dict) and isinstance(now, dict) and then.keys() == now.keys():
+        keys = [*now]
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        keys = range(len(now))
+    for key in keys:
+        if then[key] != now[key]:
+            return _first_difference(f"{name}[{key!r}]", then[key], now[key])
+    return f"{name} ({then!r:.60} then, {now!r:.60} now)"
 
 
 def digest(*tensors):
@@ -312,7 +334,7 @@ def fingerprint(value, name="a setting"):
         total = hashlib.sha256(np.ascontiguousarray(value)).hexdigest()[:12]
         return f"array {value.dtype}{value.shape} {total}"
     if isinstance(value, torch.nn.Module):
-        return [repr(value), inside(dict(value.state_dict()))]
+        return [architecture(value), digest(*value.state_dict().values())]
     if isinstance(value, functools.partial):
         bound = inside(value.args), inside(value.keywords)
         return ["functools.partial", inside(value.func), *bound]
@@ -331,6 +353,51 @@ def fingerprint(value, name="a setting"):
     raise TypeError(
         f"{name} cannot be compared with that of a checkpoint: {value!r:.80} has no settings()"
     )
+
+
+def architecture(model):
+    """Return what a module is apart from its weights: layers and their plain attributes.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+
+    Returns
+    -------
+    list
+        To be compared with ``==`` and stored.
+
+    Notes
+    -----
+    Source: chapter 13. Attributes that are numbers, text, None or tensors count, functions by
+    their names; ``training`` does not.
+
+    Examples
+    --------
+    >>> one, other = torch.nn.CrossEntropyLoss(), torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+    >>> repr(one) == repr(other), architecture(one) == architecture(other)
+    (True, False)
+    """
+
+    def plain(value):
+        if inspect.isroutine(value):
+            return getattr(value, "__qualname__", "")
+        return f"tensor {digest(value)}" if isinstance(value, torch.Tensor) else value
+
+    found = {}
+    for name, module in model.named_modules():
+        public = {k: v for k, v in vars(module).items() if not k.startswith("_")}
+        found[name or "itself"] = {
+            key: plain(value)
+            for key, value in public.items()
+            if key != "training"
+            and (
+                isinstance(value, int | float | str | torch.Tensor | None)
+                or inspect.isroutine(value)
+            )
+        }
+    return [repr(model), found]
 
 
 def _full_name(thing, name):

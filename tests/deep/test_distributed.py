@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill_lib.deep import distributed, train
+from distill_lib.deep import _setup, distributed, train
 from tests.deep import two_processes
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +116,28 @@ def test_more_processes_than_points_are_refused(monkeypatch):
     data = train.Data(torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64))
     with pytest.raises(ValueError, match="2 processes need as many points, got 1"):
         train.fit(torch.nn.Linear(2, 2), data, torch.nn.CrossEntropyLoss(), epochs=1, batch_size=1)
+
+
+def test_a_share_too_small_to_normalize_is_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "gather", lambda thing: [thing] * 2)
+    data = train.Data(torch.randn(22, 2), torch.zeros(22, dtype=torch.int64))
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    message = "batch_size 20 leaves a last batch of 2 of 22 points for 2 processes.*'1'"
+    with pytest.raises(ValueError, match=message):
+        train.fit(model, data, torch.nn.CrossEntropyLoss(), epochs=1, batch_size=20)
+    for batch_size, network in ((22, model), (18, model), (50, model), (20, model[0])):
+        _setup._check_processes(network, data, batch_size)
+
+
+def test_other_data_in_another_process_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "gather", lambda thing: [thing, "other"])
+    data = train.Data(torch.randn(4, 2), torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(ValueError, match="data must be the same in all processes"):
+        train.fit(torch.nn.Linear(2, 2), data, torch.nn.CrossEntropyLoss(), epochs=1, batch_size=4)
+
+
+def test_one_process_may_predict_alone(pair):
+    assert torch.equal(pair[0]["predicted alone"], pair[0]["predicted together"])
+    assert "predicted alone" not in pair[1]

@@ -314,3 +314,106 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"validation\[1\] must have shape \(9, 3\)"):
         fit(data=given._replace(validation=(given.validation[0], given.validation[1][:3])))
     assert torch.equal(before, stack.weights)
+
+
+# --- what the networks do not share ---------------------------------------------------------------
+
+
+class OneByOne(train.Callback):
+    """Give each network its own targets by writing into the common tensor."""
+
+    def __init__(self, own):
+        self.own = own
+
+    def epoch_start(self, state):
+        for s, rows in enumerate(self.own):
+            state.targets[s] = rows
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_targets_may_be_written_to_network_by_network(rows):
+    given = data(rows=rows)
+    before = given.targets.clone()
+    own = torch.stack([data(s, rows=True).targets for s in (1, 2)])
+    settings = {"epochs": 3, "batch_size": 6, "lr": 0.1}
+    stack, expected = Stack(SIZES, seeds=[0, 1]), Stack(SIZES, seeds=[0, 1])
+    fit_stack(stack, given, losses.cross_entropy, callbacks=[OneByOne(own)], **settings)
+    separate = given._replace(targets=own)
+    fit_stack(expected, separate, losses.cross_entropy, **settings)
+    assert_allclose(stack.weights.detach(), expected.weights.detach(), atol=1e-6)
+    assert torch.equal(given.targets, before)
+    assert torch.equal(separate.targets, own)
+
+
+def test_a_switch_on_rows_of_all_can_be_written_to():
+    then = data(3, rows=True).targets
+    kept, own = then.clone(), torch.stack([data(s, rows=True).targets for s in (1, 2)])
+    stack, expected = Stack(SIZES, seeds=[0, 1]), Stack(SIZES, seeds=[0, 1])
+    settings = {"epochs": 1, "batch_size": 6, "lr": 0.1}
+
+    class Later(OneByOne):
+        def batch_end(self, state):
+            super().epoch_start(state)
+
+    class Both(train.Callback):
+        def batch_end(self, state):
+            state.targets = own
+
+    for network, late in ((stack, Later(own)), (expected, Both())):
+        late.epoch_start = lambda state: None
+        use = [train.Switch(0, targets=then), late]
+        fit_stack(network, data(), losses.cross_entropy, callbacks=use, **settings)
+    assert_allclose(stack.weights.detach(), expected.weights.detach(), atol=1e-6)
+    assert torch.equal(then, kept)
+
+
+def test_the_best_of_each_is_that_of_the_last_run():
+    best = ensemble.KeepBestOfEach("validation_loss")
+    settings = {"batch_size": 6, "callbacks": [best]}
+    fit_stack(
+        Stack(SIZES, seeds=[0, 1]), data(), losses.cross_entropy, epochs=9, lr=0.1, **settings
+    )
+    other = Stack(SIZES, seeds=[5, 6, 7])  # of another size, even
+    fit_stack(other, data(), losses.cross_entropy, epochs=1, lr=1e-6, **settings)
+    assert torch.equal(best.weights, other.weights.detach())
+    assert best.epochs.tolist() == [0, 0, 0]
+
+
+def test_scores_that_mean_nothing_are_refused():
+    fit = functools.partial(
+        fit_stack, Stack(SIZES, seeds=[0, 1]), data(), losses.cross_entropy, epochs=3, batch_size=9
+    )
+    with pytest.raises(TypeError, match=r"a stack needs ensemble\.KeepBestOfEach"):
+        fit(callbacks=[train.KeepBest()])
+    switch = train.Switch(1, loss=losses.squared_error)
+    with pytest.raises(ValueError, match="switched by epoch 1"):
+        fit(callbacks=[switch, ensemble.KeepBestOfEach("validation_loss")])
+
+
+def test_labels_and_data_are_checked_as_for_one_network():
+    stack, given = Stack(SIZES, seeds=[0, 1]), data()
+    fit = functools.partial(fit_stack, stack, loss=losses.cross_entropy, epochs=1, batch_size=5)
+    for labels, message in [
+        (given.labels + 0.5, "labels must be class numbers, got torch.float32"),
+        (given.labels > 0, "labels must be class numbers, got torch.bool"),
+        (given.labels + 50, r"labels must lie in 0\.\.2"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(data=given._replace(labels=labels))
+    with pytest.raises(TypeError, match="targets must be class numbers or real numbers"):
+        fit(data=given._replace(targets=given.targets > 0))
+    with pytest.raises(TypeError, match="data must be a Data, got tuple"):
+        fit(data=tuple(given))
+
+
+def test_prediction_goes_by_pieces(monkeypatch):
+    stack, X = Stack(SIZES, seeds=[0, 1]).double(), data().X.double()
+    sizes, forward = [], Stack.forward
+    monkeypatch.setattr(
+        Stack, "forward", lambda s, X: (sizes.append(X.shape[-2]), forward(s, X))[1]
+    )
+    for points in (X, torch.stack([X, 2 * X])):
+        sizes.clear()
+        pieces = stack.predict(points, batch_size=10)
+        assert sizes == [10, 10, 3]
+        assert_allclose(pieces, forward(stack, points).detach(), rtol=1e-12)

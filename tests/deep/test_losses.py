@@ -306,3 +306,29 @@ def test_other_bad_arguments():
         losses.mixed(labels[:2], rows, 0.5)
     with pytest.raises(ValueError, match="weight must be >= 0"):
         losses.norm_penalty(torch.nn.Linear(1, 1), weight=-1.0)
+
+
+def test_rows_must_be_distributions_up_to_rounding():
+    rows = torch.softmax(LOGITS.detach(), -1)
+    for loss in (losses.cross_entropy, losses.squared_error):
+        for targets in (0.9 * rows, rows + 0.01, LOGITS.detach()):
+            with pytest.raises(ValueError, match="each row of targets must sum to 1, one sums to"):
+                loss(LOGITS, targets)
+        for targets in (rows, rows.half(), rows.bfloat16(), rows * math.nan):
+            loss(LOGITS, targets)  # NaN: a network of a stack that diverged
+        loss(
+            LOGITS, losses.mixed(torch.zeros_like(rows[:, 0]).long(), rows, 1.7, unrestricted=True)
+        )
+    losses.squared_error_on_outputs(LOGITS, LOGITS.detach())
+
+
+def test_mixed_targets_with_a_temperature_are_not_the_mixture_with_hard_labels_at_one():
+    """The formula in the notes of `mixed`: only at T = 1 are the two the same."""
+    z, q, y = instance((6, 3), 0)
+    for T in (1.0, 4.0):
+        own = losses.cross_entropy(z, losses.mixed(y, q, 0.3), temperature=T)
+        soft = losses.cross_entropy(z, q, temperature=T)
+        at_one = 0.3 * losses.cross_entropy(z, y) + 0.7 * soft
+        at_T = 0.3 * losses.cross_entropy(z, y, temperature=T) + 0.7 * soft
+        torch.testing.assert_close(own, at_T)
+        assert torch.isclose(own, at_one) == (T == 1)

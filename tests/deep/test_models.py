@@ -155,3 +155,80 @@ def test_without_torch_the_message_says_what_to_install():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode
     assert "pip install 'distill-lib[deep]'" in run.stderr
+
+
+# What the networks compute, from their weights alone
+
+
+def by_weights(state, stage_starts):
+    """Return a function that computes an option-A residual network from its state dictionary."""
+
+    def convolve(x, name, stride=1):
+        return nn.functional.conv2d(x, state[f"{name}.weight"], stride=stride, padding=1)
+
+    def normalize(x, name):
+        mean, var, gain, shift = (
+            state[f"{name}.{part}"][:, None, None]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / (var + 1e-5).sqrt() * gain + shift
+
+    def network(x):
+        x = normalize(convolve(x, "stem.0"), "stem.1").clamp(min=0)
+        count = 1 + max(int(k.split(".")[1]) for k in state if k.startswith("blocks."))
+        for i in range(count):
+            name, stride = f"blocks.{i}", 2 if i in stage_starts else 1
+            h = normalize(convolve(x, f"{name}.conv1", stride), f"{name}.norm1").clamp(min=0)
+            h = normalize(convolve(h, f"{name}.conv2"), f"{name}.norm2")
+            if stride == 2:
+                small = x[:, :, ::2, ::2]
+                x = torch.zeros_like(h)
+                x[:, small.shape[1] // 2 : -(small.shape[1] // 2)] = small
+            x = (x + h).clamp(min=0)
+        pixels = x.flatten(2).sum(2) / (x.shape[2] * x.shape[3])
+        return pixels @ state["head.weight"].T + state["head.bias"]
+
+    return network
+
+
+def test_resnet20_computes_what_the_paper_says():
+    model, rng = models.resnet20(4, in_channels=2, seed=0).double(), torch.Generator()
+    rng.manual_seed(0)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):  # numbers that are not 0 and 1
+                for tensor in (layer.weight, layer.bias, layer.running_mean):
+                    tensor.normal_(generator=rng)
+                layer.running_var.uniform_(0.5, 2, generator=rng)
+    x = torch.randn(3, 2, 12, 12, generator=rng, dtype=torch.float64)
+    expected = by_weights(model.state_dict(), stage_starts={3, 6})(x)
+    got = model.eval()(x).detach()
+    assert got.abs().max() > 1e-3
+    torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("hidden", [0, 20])
+def test_small_cnn_computes_what_it_says(hidden):
+    model = models.small_cnn((2, 9, 8), 3, channels=(4, 5), hidden=hidden, seed=1).double()
+    rng = torch.Generator().manual_seed(0)
+    x = h = torch.randn(6, 2, 9, 8, generator=rng, dtype=torch.float64)
+    weights = [p.detach() for p in model.parameters()]
+    for _ in range(2):
+        h = nn.functional.conv2d(h, weights.pop(0), weights.pop(0), padding=1).clamp(min=0)
+        h = h[..., : h.shape[2] // 2 * 2, : h.shape[3] // 2 * 2]
+        h = h.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).amax((3, 5))
+    h = h.flatten(1)
+    while weights:
+        h = h @ weights.pop(0).T + weights.pop(0)
+        h = h.clamp(min=0) if weights else h
+    torch.testing.assert_close(model(x).detach(), h)
+
+
+@pytest.mark.parametrize("make", [models.resnet20, models.resnet18])
+def test_convolutions_start_with_the_variance_of_the_paper(make):
+    """2 / (outputs x 9) for 3x3: where a stage begins, the number of inputs is another one."""
+    for name, layer in make(seed=0).named_modules():
+        if isinstance(layer, nn.Conv2d) and layer.weight.numel() > 4000:
+            fan_out = layer.out_channels * layer.kernel_size[0] ** 2
+            expected = (2 / fan_out) ** 0.5
+            assert layer.weight.std().item() == pytest.approx(expected, rel=0.06), name

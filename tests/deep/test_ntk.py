@@ -358,3 +358,37 @@ def test_energies_of_the_kernel_wing_predict_descent():
     energy, outside = retrieval.direction_energy(K, y)
     assert_allclose(np.sum((u - y) ** 2), (1 - step * d) ** (2 * steps) @ energy + outside)
     assert_allclose(retrieval.top_share(K, y, 7), 1)
+
+
+class Borrowed(nn.Module):
+    """Uses a layer's weight a second time, where no input of the first points shows it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        again = nn.functional.linear(torch.relu(x - 1), self.a.weight)
+        return self.b(torch.tanh(self.a(x))) + again[:, :2]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_second_use_that_the_first_points_do_not_show(order):
+    model, X = seeded(Borrowed), points(10, 3).clamp(max=0.9)
+    X[8:] = X[8:].abs() + 2  # only here it counts
+    X = X if order == 1 else X.flip(0)
+    expected = np.einsum("ijcc->ij", by_backward(model, X, X))
+    assert_allclose(ntk.empirical_ntk(model, X), expected, rtol=1e-10)
+
+
+def test_a_layer_with_a_hook_of_its_own_is_not_shifted():
+    model, X = seeded(lambda: models.mlp([3, 6, 2], seed=0)), points(9, 3)
+    model[0].register_forward_hook(lambda layer, args, z: 3 * z.clamp(min=-0.1))
+    expected = np.einsum("ijcc->ij", by_backward(model, X, X))
+    assert_allclose(ntk.empirical_ntk(model, X), expected, rtol=1e-10)
+
+
+def test_batch_normalization_without_running_statistics_has_no_kernel():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False))
+    with pytest.raises(ValueError, match=r"layer '1' \(BatchNorm1d\) has no running statistics"):
+        ntk.empirical_ntk(model.eval(), points(4, 3))

@@ -1,6 +1,7 @@
 """The loop: against PyTorch by hand, bits, pieces, callbacks, history, refusals."""
 
 import ast
+import contextlib
 import inspect
 import json
 import math
@@ -581,3 +582,187 @@ def test_small_convolutions_and_residual_networks_train():
         )  # fmt: skip
         assert history.loss[-1] < history.loss[0]
         assert history.train_accuracy[-1] > 0.9
+
+
+# What is left as it was, and what is not
+
+
+def test_the_callers_data_are_not_changed():
+    class Flip(train.Callback):
+        def epoch_end(self, state):
+            state.targets.copy_(state.targets.flip(0))
+
+    class GivenThenFlip(train.Callback):
+        def epoch_start(self, state):
+            state.targets = state.data.targets
+            state.loss = losses.cross_entropy
+
+        def batch_end(self, state):
+            state.targets[:] = 0
+
+    given, expected = make_data(), make_data()
+    later = torch.eye(3).repeat(10, 1)
+    run(data=given, callbacks=[train.Switch(1, targets=later), Flip()])
+    run(data=given, callbacks=[GivenThenFlip()])
+    assert torch.equal(given.targets, expected.targets)
+    assert torch.equal(later, torch.eye(3).repeat(10, 1))
+
+
+def test_a_trained_network_is_in_evaluation_mode(tmp_path):
+    for _ in range(2):  # trained, and read from a complete checkpoint
+        model = training_dropout(0)
+        run(model, checkpoint=tmp_path / "run.pt")
+        assert not any(module.training for module in model.modules())
+
+
+def test_prediction_restores_the_mode_of_each_module_even_after_an_error():
+    model, X = training_dropout(0), make_data().X
+    model.train()
+    model[2].eval()
+    modes = [module.training for module in model.modules()]
+    assert len(set(modes)) == 2
+    train.predict(model, X)
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(RuntimeError, match="shapes"):
+        train.predict(model, X[:, :2])
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(TypeError, match="X must be a torch tensor, got ndarray"):
+        train.predict(model, X.numpy())
+
+
+def test_the_best_epoch_is_that_of_the_last_run():
+    best = train.KeepBest("validation_loss")
+    run(epochs=10, lr=0.1, callbacks=[best])
+    good = best.best
+    other, alone = make_model(seed=3), train.KeepBest("validation_loss")
+    run(other, epochs=1, lr=1e-6, callbacks=[best])
+    run(make_model(seed=3), epochs=1, lr=1e-6, callbacks=[alone])
+    assert best.best == alone.best < good
+    for name, weights in other.state_dict().items():
+        assert torch.equal(best.weights[name], weights)
+
+
+def test_two_losses_are_not_compared():
+    switch = train.Switch(2, loss=losses.squared_error)
+    with pytest.raises(ValueError, match=r"switched by epoch 2: .* use 'validation_accuracy'"):
+        run(epochs=4, callbacks=[switch, train.KeepBest("validation_loss")])
+    best = train.KeepBest()
+    _, history = run(epochs=4, callbacks=[switch, best])
+    assert best.epoch == history.validation_accuracy.argmax()
+
+
+def test_after_a_switch_the_validation_loss_is_the_new_one():
+    model, (X, y) = make_model(), make_data().validation
+    _, history = run(model, epochs=2, callbacks=[train.Switch(1, loss=losses.squared_error)])
+    expected = losses.squared_error(train.predict(model, X), y).item()
+    assert history.validation_loss[-1] == pytest.approx(expected)
+    _, plain = run(epochs=2)
+    assert history.validation_loss[0] == plain.validation_loss[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"epoch": 1.5}, TypeError, "epoch must be a whole number"),
+        ({"epoch": -1}, ValueError, "epoch must be >= 0"),
+        ({"epoch": 1, "targets": np.zeros(30)}, TypeError, "targets must be a torch tensor"),
+        ({"epoch": 1, "loss": "cross_entropy"}, TypeError, "loss must be callable"),
+    ],
+)
+def test_a_switch_checks_what_it_gets(arguments, error, message):
+    with pytest.raises(error, match=message):
+        train.Switch(**arguments)
+
+
+def test_teacher_outputs_in_place_of_probabilities_are_refused():
+    data, model = make_data(), make_model()
+    outputs = train.predict(make_model(seed=1), data.X)
+    for loss in (losses.cross_entropy, losses.squared_error):
+        with pytest.raises(ValueError, match=r"must sum to 1, .* losses\.probabilities"):
+            run(model, data._replace(targets=outputs), loss)
+    run(model, data._replace(targets=outputs), losses.squared_error_on_outputs)
+
+
+class Give(train.Callback):
+    def __init__(self, change):
+        self.change = change
+
+    def epoch_end(self, state):
+        state.targets = self.change(state.targets)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"data": {"targets": lambda y: y + 7}}, ValueError, r"targets must lie in 0\.\.2, as the"),
+        ({"data": {"labels": lambda y: y + 50}}, ValueError, r"labels must lie in 0\.\.2"),
+        ({"data": {"labels": lambda y: y - 1}}, ValueError, r"labels must lie in 0\.\.2"),
+        ({"data": {"labels": lambda y: y > 0}}, ValueError, "labels must be 30 class numbers"),
+        ({"data": {"labels": lambda y: y.tolist()}}, TypeError, "labels must be a torch tensor"),
+        ({"data": {"targets": lambda y: y > 0}}, TypeError, "targets must be class numbers or"),
+        ({"give": lambda y: y + 7}, ValueError, r"targets after epoch_end must lie in 0\.\.2"),
+        ({"give": lambda y: torch.full((30, 3), math.nan)}, ValueError, "epoch_end holds NaN"),
+        ({"give": lambda y: y.tolist()}, TypeError, "targets after epoch_end must be a torch"),
+    ],
+)
+def test_classes_and_rows_are_checked_for_any_loss(settings, error, message):
+    given = make_data()
+    changes = {k: change(given.targets) for k, change in settings.get("data", {}).items()}
+    use = [Give(settings["give"])] if "give" in settings else []
+    for loss in (losses.cross_entropy, careless):
+        with pytest.raises(error, match=message):
+            run(data=given._replace(**changes), loss=loss, callbacks=use)
+
+
+def careless(outputs, targets):
+    """A loss that looks at no target, as those on a GPU do not."""
+    return outputs.square().mean()
+
+
+def test_a_class_in_the_validation_set_is_checked():
+    data = make_data()
+    X, y = data.validation
+    with pytest.raises(ValueError, match=r"validation\[1\] must lie in 0\.\.2"):
+        run(data=data._replace(validation=(X, y + 3)))
+
+
+def test_another_floating_type_is_named():
+    with pytest.raises(TypeError, match=r"X is torch\.float64 and the model torch\.float32"):
+        run(data=make_data(dtype=torch.float64))
+
+
+@pytest.mark.parametrize("targets", [np.array([True, False]), np.array([1j, 0])])
+def test_arrays_of_other_things_are_refused(targets):
+    with pytest.raises(TypeError, match="targets must hold whole or real numbers"):
+        train.Data.from_arrays(np.zeros((2, 1)), targets)
+    with pytest.raises(TypeError, match="X must hold whole or real numbers"):
+        train.Data.from_arrays(targets[:, None], [0, 1])
+
+
+# GPUs, as far as one can see without one
+
+
+def test_every_process_takes_its_own_gpu_and_its_random_numbers(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    device = _setup.choose_device("cuda", amp=True)
+    assert device == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ValueError, match="'cuda' is not available"):
+        _setup.choose_device("cuda", amp=False)
+
+    gpus, asked = (torch.Generator(), torch.Generator()), []
+    untouched = gpus[0].get_state()
+    monkeypatch.setattr(torch.cuda, "default_generators", gpus)
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda d: gpus[d.index].get_state())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda s, d: asked.append((s, d)))
+    before = torch.get_rng_state()
+    with _setup.random_numbers(5, device) as order:
+        assert gpus[1].initial_seed() == 5
+        states = _setup.random_states(order, device)
+        assert torch.equal(states["cuda"], gpus[1].get_state())
+        _setup.restore_random_states(states, order, device)
+        assert [d for _, d in asked] == [device]
+    assert torch.equal(gpus[0].get_state(), untouched)
+    torch.set_rng_state(before)

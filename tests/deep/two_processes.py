@@ -69,6 +69,10 @@ def main(folder):
             run(torch.float32, dropout=True, interrupt=2, checkpoint=path)
         except Interrupted:
             content["resumed"] = run(torch.float32, dropout=True, checkpoint=path)
+        model, X = models.mlp((5, 16, 3), seed=0).double(), data(torch.float64).X
+        content["predicted together"] = train.predict(model, X)
+        if distributed.rank() == 0:
+            content["predicted alone"] = train.predict(model, X, share=False)
         torch.save(content, folder / f"rank{distributed.rank()}.pt")
 
 
