@@ -600,7 +600,12 @@ def test_the_callers_data_are_not_changed():
         def batch_end(self, state):
             state.targets[:] = 0
 
+    class FlipBefore(train.Callback):
+        def epoch_start(self, state):
+            state.targets.copy_(state.targets.flip(0))
+
     given, expected = make_data(), make_data()
+    run(data=given, callbacks=[FlipBefore()])
     later = torch.eye(3).repeat(10, 1)
     run(data=given, callbacks=[train.Switch(1, targets=later), Flip()])
     run(data=given, callbacks=[GivenThenFlip()])
