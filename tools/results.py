@@ -48,6 +48,27 @@ def _whole_log_grid(last, number):
     return np.unique(np.geomspace(1, last, number).round().astype(int)).tolist()
 
 
+#: What the comparisons of chapter 12 share.
+_SELF_LABELS = {
+    "steps": _whole_log_grid(10**5, 61),
+    "lams": _log_grid(-3, 3, 61),
+    "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
+    "burn_ins": [1, 2, 4, 8, 16, 32],
+    "decays": [0.0, 0.5, 0.8, 0.9, 0.95],
+    "alphas": [0.1, 0.3],
+    "temperatures": [0.1],
+    "n_validation": 500,
+    "seeds": 10,
+    "seed": 0,
+}
+_MNIST_SELF_LABELS = _SELF_LABELS | {
+    "data": "mnist",
+    "n_train": 1000,
+    "n_test": 2000,
+    "size": 14,
+    "epochs": 100,
+}
+
 RUNS = {
     "mnist_mixing": Run(
         "distill_lib.kernel.real_data.against_ridge",
@@ -116,73 +137,32 @@ RUNS = {
     ),
     "mnist_self_labels": Run(
         "distill_lib.kernel.noisy_data.self_labels_against_stopping",
-        {
-            "data": "mnist",
+        _MNIST_SELF_LABELS
+        | {
             "noises": [["symmetric", 0.2], ["symmetric", 0.4], ["pairs", 0.4]],
-            "steps": _whole_log_grid(10**5, 61),
-            "lams": _log_grid(-3, 3, 61),
-            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
-            "burn_ins": [1, 2, 4, 8, 16, 32],
-            "decays": [0.0, 0.5, 0.8, 0.9, 0.95],
-            "alphas": [0.1, 0.3],
-            "temperatures": [0.1],
-            "n_train": 1000,
-            "n_validation": 500,
-            "n_test": 2000,
-            "size": 14,
             "depth": 1,
             "updates": 50,
-            "epochs": 100,
-            "seeds": 10,
-            "seed": 0,
         },
         data="mnist",
     ),
     "mnist_self_labels_rbf": Run(
         "distill_lib.kernel.noisy_data.self_labels_against_stopping",
-        {
-            "data": "mnist",
-            "noises": [["symmetric", 0.4]],
-            "steps": _whole_log_grid(10**5, 61),
-            "lams": _log_grid(-3, 3, 61),
-            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
-            "burn_ins": [1, 2, 4, 8, 16, 32],
-            "decays": [0.0, 0.5, 0.8, 0.9, 0.95],
-            "alphas": [0.1, 0.3],
-            "temperatures": [0.1],
-            "n_train": 1000,
-            "n_validation": 500,
-            "n_test": 2000,
-            "size": 14,
-            "bandwidth": 0.5,
-            "updates": 4,
-            "epochs": 100,
-            "seeds": 10,
-            "seed": 0,
-        },
+        _MNIST_SELF_LABELS | {"noises": [["symmetric", 0.4]], "bandwidth": 0.5, "updates": 4},
         data="mnist",
     ),
     "cifar10n_self_labels": Run(
         "distill_lib.kernel.noisy_data.self_labels_against_stopping",
-        {
+        _SELF_LABELS
+        | {
             "data": "cifar10n",
             "noises": ["worse", "random1"],
-            "steps": _whole_log_grid(10**5, 61),
-            "lams": _log_grid(-3, 3, 61),
-            "late_lams": [0.0, 0.03, 0.1, 0.3, 1.0, 3.0],
-            "burn_ins": [1, 2, 4, 8, 16, 32],
             "decays": [0.0, 0.8, 0.9],
-            "alphas": [0.1, 0.3],
-            "temperatures": [0.1],
             "n_train": 2000,
-            "n_validation": 500,
             "n_test": 1500,
             "size": 8,
             "depth": 3,
             "updates": 200,
             "epochs": 60,
-            "seeds": 10,
-            "seed": 0,
         },
         data="cifar10n",
     ),

@@ -204,15 +204,20 @@ def alone(path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RuntimeError(
-                f"another run is using checkpoint {path}; give each its own"
-            ) from error
+            raise _in_use(path) from error
         except OSError:  # a file system without locks
             pass
+        # A run that ends removes its file; whoever opened it just before holds one without a name.
+        if not (lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat())):
+            raise _in_use(path)
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def _in_use(path):
+    return RuntimeError(f"another run is using checkpoint {path}; give each its own")
 
 
 def differences(saved, now):

@@ -109,8 +109,8 @@ def window_paths(times, curves, bound):
         color = colors[k % 4]
         ax.semilogx(times, values, color=color, linestyle=_DASHES[k % 5])
         style.label_line(ax, times[-1], values[-1], name, color=color, va="bottom")
-    ax.semilogx(*bound, color=style.STUDENT, linewidth=0.9)
-    style.label_line(ax, bound[0][0], bound[1][0], "bound", color=style.STUDENT, va="bottom",
+    ax.semilogx(*bound, color=style.NOISE, linewidth=0.9)
+    style.label_line(ax, bound[0][0], bound[1][0], "bound", color=style.NOISE, va="bottom",
                      ha="center", xytext=(0, 4))  # fmt: skip
     ax.set(xlabel="step", ylabel="distance to clean", ylim=(0, None))
     return figure

@@ -110,8 +110,8 @@ class ReluNTK:
         Number of hidden layers, >= 1.
     output_layer : bool, default True
         Whether the last layer is trained too. With ``depth=1, output_layer=False`` the kernel is
-        :math:`x^\top x'(\pi-\theta)/\pi`, twice the one of Dong et al. (2019), whose network has no
-        factor 2.
+        :math:`x^\top x'(\pi-\theta)/\pi`, twice the one of a network without the factor 2 in its
+        layers.
 
     Raises
     ------

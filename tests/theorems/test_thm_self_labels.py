@@ -50,7 +50,12 @@ def instance(rng, i, x, *, window=None, burn_in=None, faster=1.0, most=800):
 
 
 def draw(rng, i):
-    return instance(rng, i, noisy.clusters(rng, i, condition=100))
+    """Every other instance is fast enough to come near its limit within the loop."""
+    if i % 2:
+        x = noisy.clusters(rng, i // 2, kinds=("random", "one cluster", "10:90"), condition=2.5)
+    else:
+        x = noisy.clusters(rng, i // 2, condition=100)
+    return instance(rng, i // 2, x)
 
 
 def distance(x):
@@ -180,6 +185,9 @@ RESULT = Result(
         "burn-in by the mean size": Mutant(kept(signs), few(average_size)),
         "alpha falls 20 times as fast": Mutant(
             kept(signs), few(lambda r, i: too_fast(r, i, faster=20.0))
+        ),
+        "alpha falls twice as fast: delta <= D": Mutant(
+            kept(contracts), few(lambda r, i: too_fast(r, i, faster=2.0))
         ),
         "alpha falls at once": Mutant(
             kept(signs), few(lambda r, i: too_fast(r, i, faster=np.inf))
