@@ -14,4 +14,4 @@ the eigenvalue. So decompose once, then apply any filter.
     The self-checks of the chapters' exercises.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from distill_lib import datasets, results
 from distill_lib.kernel import noisy_data
 from distill_lib.kernel.real_data import METHODS, REGIMES, AgainstRidge
+from experiments import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = importlib.util.spec_from_file_location("results_tool", ROOT / "tools" / "results.py")
@@ -43,7 +44,7 @@ def test_provenance(name):
     assert about["data"]["sha256 of the decompressed files"] == tool.FILES[run.data]
     assert datetime.date.fromisoformat(about["date"]) > datetime.date(2024, 1, 1)
     assert about["seconds"] > 0
-    assert set(about["versions"]) == {"python", *tool.PACKAGES}
+    assert set(about["versions"]) == {"python", *tool.packages(run)}
 
 
 @pytest.mark.parametrize(
@@ -202,6 +203,14 @@ def test_comparisons_come_out_again(name):
     assert_allclose(got["wrong"], stored["wrong"][:1, :1])
 
 
+def test_long_chains_come_out_again():
+    """Two rounds of the first seed, at one weight decay."""
+    pytest.importorskip("torch")
+    got, stored = again("digits_long_chains", rounds=2, weight_decays=[0.001])
+    for name, field in got.items():
+        assert_allclose(field, stored[name][:2, 1:2, :1], rtol=1e-6, err_msg=name)
+
+
 # ------------------------------------------------------------------------ the loader
 
 
@@ -290,3 +299,24 @@ def test_missing_data_are_a_message_and_no_result(small, capsys, monkeypatch):
     assert tool.main(["small"]) == 1
     assert "small: train-images-idx3-ubyte.gz is not on this machine" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
+
+
+# ------------------------------------------------------------- stored: results/deep
+
+
+DEEP = sorted((ROOT / "results" / "deep").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", DEEP, ids=lambda path: path.stem)
+def test_full_size_results_are_those_of_the_settings(path):
+    name, _, data = path.stem.rpartition("_")
+    stored = results.read(path)
+    assert stored.about["settings"] == sweep.settings_of(name, data), f"run {name} again"
+    assert len(stored.about["seeds"]) == {len(values) for values in stored.arrays.values()}.pop()
+    assert {"hardware", "date", "seconds", "versions"} <= set(stored.about)
+    assert all(np.isfinite(values).all() for values in stored.arrays.values())
+    assert f"| `deep/{path.name}` |" in (ROOT / "results" / "README.md").read_text("utf8")
+
+
+def test_full_size_results_are_there():
+    assert {"deviations_digits", "switching_digits"} <= {path.stem for path in DEEP}

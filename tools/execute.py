@@ -40,6 +40,7 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 # Two threads that fight for two cores make linear algebra an order of magnitude slower.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 WARNING = re.compile(r"\b\w*Warning: ")
+USES_TORCH = re.compile(r"^\s*(import torch|from (torch|distill_lib\.deep)\b)", re.M)
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
 
 
@@ -172,10 +173,11 @@ def write_atomically(path, text):
     os.replace(file.name, path)
 
 
-def versions():
-    """Return the versions that a run depends on."""
+def versions(notebook):
+    """Return the versions that a run depends on; PyTorch's only where it is used."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    torch = any(USES_TORCH.search(c.source) for c in notebook.cells if c.cell_type == "code")
+    for package in (*PACKAGES, "torch") if torch else PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -196,7 +198,7 @@ def record(path, notebook, seconds):
             "first_line": (notebook.cells[slowest].source.strip().splitlines() or [""])[0],
             "seconds": round(seconds.get(slowest, 0.0), 1),
         },
-        "versions": versions(),
+        "versions": versions(notebook),
     }
     status = path.with_name(STATUS)
     entries = json.loads(status.read_text("utf8")) if status.exists() else {}

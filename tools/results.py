@@ -27,7 +27,15 @@ from distill_lib import datasets, results
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "distill-lib")
 #: The data sets that are read from files, and the sha256 of their decompressed content.
-FILES = {"mnist": datasets.MNIST_SHA256, "cifar10n": datasets.CIFAR10N_SHA256}
+FILES = {
+    "mnist": datasets.MNIST_SHA256,
+    "cifar10n": datasets.CIFAR10N_SHA256,
+    "digits": {
+        "load_digits: X as little-endian float64, then y as int64": (
+            "f6d9e39f37dc45d327f6db33428ee58970ccceabb2535a5c179de35886b70443"
+        )
+    },
+}
 
 
 class Run(NamedTuple):
@@ -41,6 +49,11 @@ class Run(NamedTuple):
 def _log_grid(low, high, number):
     """Return powers of ten from 10**low to 10**high, to four digits."""
     return [float(f"{value:.4g}") for value in np.logspace(low, high, number)]
+
+
+def _powers(first, factor, number):
+    """Return `number` values that grow by `factor`, to three digits."""
+    return [float(f"{first * factor**k:.3g}") for k in range(number)]
 
 
 def _whole_log_grid(last, number):
@@ -166,6 +179,114 @@ RUNS = {
         },
         data="cifar10n",
     ),
+    "digits_rounds": Run(
+        "distill_lib.deep.digit_rounds.against_weight_decay",
+        {
+            "cases": [
+                {
+                    "rate": 0.4,
+                    "loss": "squared error",
+                    "weight_decays": _powers(0.001, 1.3, 12),
+                },
+                {
+                    "rate": 0.4,
+                    "loss": "cross-entropy",
+                    "weight_decays": _powers(0.002, 1.3, 12),
+                },
+            ],
+            "rounds": 5,
+            "seeds": 20,
+            "seed": 13,
+        },
+        data="digits",
+    ),
+    "digits_alpha": Run(
+        "distill_lib.deep.digit_rounds.alphas_in_settings",
+        {
+            "cases": [
+                {"rate": 0.4, "loss": "squared error", "weight_decay": 0.001},
+                {"rate": 0.4, "loss": "squared error", "weight_decay": 0.003},
+                {"rate": 0.4, "loss": "squared error", "weight_decay": 0.01},
+                {"rate": 0.2, "loss": "squared error", "weight_decay": 0.003},
+                {"rate": 0.4, "loss": "cross-entropy", "weight_decay": 0.01},
+                {"rate": 0.0, "loss": "squared error", "weight_decay": 0.003},
+            ],
+            "alphas": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+            "seeds": 20,
+            "seed": 13,
+        },
+        data="digits",
+    ),
+    "digits_long_chains": Run(
+        "distill_lib.deep.digit_rounds.rounds_on_digits",
+        {
+            "rate": 0.4,
+            "loss": "squared error",
+            "weight_decays": [0.0, 0.001, 0.002, 0.004],
+            "rounds": 14,
+            "seeds": 20,
+            "seed": 1313,
+        },
+        data="digits",
+    ),
+    "digits_self_labels": Run(
+        "distill_lib.deep.digit_noise.against_decay",
+        {
+            "noises": [["symmetric", 0.2], ["symmetric", 0.4], ["pairs", 0.4]],
+            "weight_decays": [0.002, 0.003, 0.0045, 0.0065, 0.0095, 0.014, 0.02, 0.03, 0.045],
+            "burn_in": 15,
+            "q": 0.9,
+            "slow": 0.97,
+            "epochs": 100,
+            "seeds": 20,
+            "seed": 150,
+        },
+        data="digits",
+    ),
+    "digits_refits": Run(
+        "distill_lib.deep.digit_noise.hard_refits",
+        {
+            "noises": [["symmetric", 0.4], ["pairs", 0.4]],
+            "weight_decays": [0.002, 0.003, 0.0045, 0.0065, 0.0095, 0.014, 0.02, 0.03, 0.045],
+            "refits": 4,
+            "epochs": 100,
+            "seeds": 20,
+            "seed": 150,
+        },
+        data="digits",
+    ),
+    "digits_burn_in": Run(
+        "distill_lib.deep.digit_noise.burn_in_grid",
+        {
+            "noises": [["symmetric", 0.4], ["pairs", 0.4]],
+            "factors": [0.5, 0.9, 0.97],
+            "burn_ins": [1, 3, 7, 15, 25, 40, 80],
+            "epochs": 100,
+            "seeds": 20,
+            "seed": 151,
+        },
+        data="digits",
+    ),
+    "cifar10n_networks": Run(
+        "distill_lib.deep.human_labels.human_labels",
+        {
+            "labels": "worse",
+            "weight_decays": [0.0, 0.002],
+            "n_train": 2500,
+            "n_validation": 300,
+            "n_test": 1200,
+            "size": 16,
+            "epochs": 25,
+            "burn_in": 11,
+            "short": 4,
+            "q": 0.8,
+            "batch_size": 64,
+            "lr": 0.001,
+            "seeds": 5,
+            "seed": 0,
+        },
+        data="cifar10n",
+    ),
 }
 
 
@@ -187,6 +308,11 @@ def call(run, **changes):
     return function(**(run.settings | changes))._asdict()
 
 
+def packages(run):
+    """Return the names of the packages whose versions belong to a result."""
+    return (*PACKAGES, "torch") if run.function.startswith("distill_lib.deep.") else PACKAGES
+
+
 def about(name, run, seconds):
     """Return the provenance of a result."""
     return {
@@ -196,7 +322,7 @@ def about(name, run, seconds):
         "data": {"name": run.data, "sha256 of the decompressed files": FILES[run.data]},
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seconds": round(seconds),  # of one core
-        "versions": results.versions(*PACKAGES),
+        "versions": results.versions(*packages(run)),
     }
 
 

@@ -88,7 +88,7 @@ def slope_interval(x, y, *, n_bootstrap=1000, level=0.95, rng):
     Notes
     -----
     The interval is about the *points* for this one teacher and this one student. It does not
-    contain the spread over seeds, which is often larger: repeat the training and report both.
+    contain the spread over seeds: repeat the training and report both.
     Samples without two different values in `x`, which have no slope, are drawn again.
 
     Source: chapter 14; the interval is that of Efron (1979).
@@ -250,7 +250,7 @@ def calibration_error(p, labels, *, bins=15):
     Notes
     -----
     It depends on the number of bins, and for few points a perfectly calibrated network has a
-    positive value. Source: chapter 14; Guo et al. (2017).
+    positive value. Source: Guo et al. (2017).
 
     Examples
     --------

@@ -318,8 +318,10 @@ def estimate_alpha(y, truth_prediction, teacher_prediction):
     Returns
     -------
     AlphaEstimate
-        The value of the formula, and the nearest one in [0, 1]. The raw one tells: below 0 the
-        labels' network is regularised too little, above 1 too much.
+        The value of the formula, and the nearest one in [0, 1]. For ridge regression a student is
+        to first order a step of length 1 - alpha towards more regularization. So below 1 the raw
+        value asks for more of it, below 0 for more than one round gives, and above 1 for less, all
+        measured by squared error on `y`.
 
     Raises
     ------
@@ -329,7 +331,9 @@ def estimate_alpha(y, truth_prediction, teacher_prediction):
     Notes
     -----
     The criterion is squared error on *these* labels: with wrong labels in the validation set it
-    asks for something else than with clean ones. Source: chapter 13; Borup and Andersen (2021).
+    asks for something else than with clean ones. The two networks differ by their starting weights
+    too; where they differ by little else, the estimate says nothing. Source: chapter 13; Borup and
+    Andersen (2021).
 
     Examples
     --------

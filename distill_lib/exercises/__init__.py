@@ -14,6 +14,9 @@ ValueError: label must be one of the registered exercises, got 'ex-no-such-exerc
 from __future__ import annotations
 
 from distill_lib.exercises import (  # noqa: F401 (they register)
+    deep_deviations,
+    deep_noisy_labels,
+    deep_rounds,
     deviations,
     equivalent,
     filters,

@@ -287,7 +287,8 @@ def geometric_weights(steps, q, *, burn_in):
     q : float
         Factor of each step, in [0, 1].
     burn_in : int
-        Length :math:`T_0` of the burn-in, >= 0.
+        Last step :math:`T_0` >= 0 with the given labels alone. Steps count from 0, so there are
+        :math:`T_0 + 1` of them, one more than in `constant_weights` with the same burn-in.
 
     Returns
     -------

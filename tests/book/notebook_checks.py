@@ -12,6 +12,7 @@ from packaging.version import Version
 import distill_lib
 from distill_lib import exercises as registry
 from tests.book.notebook import HIDDEN, checked_labels, paragraphs, python_blocks, tags, walk
+from tools.execute import USES_TORCH
 
 MAX_LINES = 25
 MAX_CELL_SECONDS = 20
@@ -22,7 +23,7 @@ INSTALL = """\
 import importlib.util
 
 if importlib.util.find_spec("distill_lib") is None:
-    %pip install -q "distill-lib[figures]>={bound}"\
+    %pip install -q "distill-lib[{extras}]>={bound}"\
 """
 
 # The sections of the template, in order: a name for messages, and how the heading begins.
@@ -131,14 +132,21 @@ def cell_length(notebook):
     ]
 
 
+def _needs_torch(notebook):
+    """Whether a cell imports PyTorch or what is built on it."""
+    return any(USES_TORCH.search(cell.source) for cell in notebook.code)
+
+
 def install_cell(notebook):
     """The first code cell installs the library where it is missing; it is the same everywhere."""
     if not notebook.code:
         return ["no code cell"]
     first, problems = notebook.code[0], []
     bound = re.search(r">=([\d.]+)", first.source)
-    if first.source.strip() != INSTALL.format(bound=bound[1] if bound else "0"):
-        problems.append("the first code cell is not the guarded install")
+    extras = "figures,deep" if _needs_torch(notebook) else "figures"
+    expected = INSTALL.format(extras=extras, bound=bound[1] if bound else "0")
+    if first.source.strip() != expected:
+        problems.append(f"the first code cell is not the guarded install of [{extras}]")
     elif Version(bound[1]) > Version(distill_lib.__version__):
         problems.append(f"installs >={bound[1]}, but this is {distill_lib.__version__}")
     if "remove-cell" not in tags(first):

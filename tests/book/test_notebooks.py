@@ -138,7 +138,7 @@ def sound():
     mystnb = {"image": {"alt": ALT}, "figure": {"name": "fig-gate", "caption": "The error."}}
     cells = [
         text(TITLE),
-        code(checks.INSTALL.format(bound=distill_lib.__version__), "remove-cell"),
+        code(checks.INSTALL.format(extras="figures", bound=distill_lib.__version__), "remove-cell"),
         code("from distill_lib.exercises import check"),
         code("plt.show()", outputs=[display(image_png="AAAA")], mystnb=mystnb),
         text(FIGURE),
@@ -248,6 +248,10 @@ BROKEN = [
     (checks.install_cell, replace(f">={distill_lib.__version__}", ">=99.1")),
     (checks.install_cell, replace(f">={distill_lib.__version__}", "")),
     (checks.install_cell, meta(0, tags=[])),
+    (
+        checks.install_cell,
+        replace("from distill_lib.exercises", "import torch\nfrom distill_lib.exercises"),
+    ),
     (checks.install_cell, lambda node: node.cells.pop(1)),
     (checks.figures, meta(2, mystnb={})),
     (checks.figures, figure(alt="")),
