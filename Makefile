@@ -34,7 +34,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 test: lint book  ## everything CI runs: lint, strict site build, tests, notebooks, browser checks
-	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/book/nbval_sanitize.cfg tests chapters
 
 execute: setup  ## re-execute the notebooks (all, or NOTEBOOKS="chapters/01_puzzle.ipynb")

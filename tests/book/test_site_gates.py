@@ -77,6 +77,38 @@ def test_a_broken_page_is_caught(tab, folder, old, new, expected):
     assert any(expected in problem for problem in found), found
 
 
+LISTING = """\
+<style>pre { color: #111 } .k { color: #00c } .k.pale, .grey .k { color: #ccc }
+.dim { opacity: 0.2 } pre.dark { background: #111; color: #eee } pre.dark .k { color: #99f }</style>
+<pre><span class="k">for</span> x <span class="k">in</span> y <b>{}</b></pre></main>"""
+
+
+@pytest.mark.parametrize(
+    ("part", "caught"),
+    [
+        ('<span class="k">if</span>', False),
+        ('<span class="k pale">if</span>', True),
+        ('<em class="k pale">if</em>', True),
+        ('<i class="grey"><span class="k">if</span></i>', True),
+        ('<i class="dim"><span class="k">if</span></i>', True),
+        ('<span class="k"><span class="k pale">if</span></span>', True),
+        ('<span class="k" style="color: #ccc">if</span>', True),
+        ('<i style="background: #00a"><span class="k">if</span></i>', True),
+        ('<span class="k" role="magic">if</span>', True),
+    ],
+)
+def test_axe_sees_every_look_of_the_words_of_a_listing(tab, folder, part, caught):
+    """Of words that look the same it sees one, and a word that looks otherwise is not the same."""
+    page = PAGE.replace("</article>", "").replace("</main>", LISTING.replace("{}", part))
+    (folder / "page.html").write_text(page.replace("</main>", "</article></main>"))
+    page = tab.open("page.html")
+    text = page.inner_text("pre")
+    found = v.accessibility(page)
+    assert page.locator("pre > span").count() < 3
+    assert page.inner_text("pre") == text
+    assert bool(found) == caught, found
+
+
 def test_an_exception_covers_its_rule_and_selector_only(tab, folder):
     (folder / "page.html").write_text(PAGE.replace("</main>", '<b><button id="b"></button></b>'))
     page = tab.open("page.html")

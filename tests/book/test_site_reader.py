@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import re
@@ -39,20 +40,31 @@ def test_the_address_of_the_site_leads_to_the_first_page(light):
     light.page.wait_for_url("**/chapters/index.html")
 
 
+def live_figures(page):
+    """Every live figure of a chapter answers, and there is one."""
+    figures = page.locator(LIVE).all()
+    found = [problem for figure in figures for problem in live_figure(figure)]
+    return found if figures else ["no live figure on the page"]
+
+
+# To open a chapter takes longer than to try it, most of all to set its formulas. So one visit
+# tries all that belongs together.
+
+
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("where", ["light", "from_disk"])
-def test_live_figures_answer(request, where, name):
-    visit = request.getfixturevalue(where)
-    figures = visit.open(name).locator(LIVE).all()
-    assert figures, "no live figure on the page"
-    problems = [problem for figure in figures for problem in live_figure(figure)]
-    problems += visit.drain()
+def test_figures_and_answers_of_a_chapter(light, name):
+    page = light.open(name)
+    problems = live_figures(page) + light.drain()
     assert not problems, "\n".join(problems)
+    open_a_solution_and_an_answer_by_keyboard(page)
+    assert light.drain() == []
 
 
 @pytest.mark.parametrize("name", ["chapters/index.html", "chapters/notation.html", *PAGES])
 def test_pages_work_from_disk(from_disk, name):
     problems = inspect(from_disk, name, axe=False)
+    if name in PAGES:
+        problems += live_figures(from_disk.page) + from_disk.drain()
     assert not problems, "\n".join(problems)
 
 
@@ -86,9 +98,8 @@ def test_the_keyboard_shows_where_it_is(light, name):
         page.keyboard.press("Tab")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_solutions_and_answers_open_by_keyboard(light, name):
-    page = light.open(name)
+def open_a_solution_and_an_answer_by_keyboard(page):
+    """The first solution and the first answer of a chapter open."""
     solution = page.locator(".solution.dropdown, .solution details").first
     content = solution.locator("p, pre").last
     assert not content.is_visible()
@@ -97,7 +108,6 @@ def test_solutions_and_answers_open_by_keyboard(light, name):
     answer = page.locator("article details:not(.toggle-details):not(.hide)").first
     answer.locator("summary").press("Enter")
     assert answer.evaluate("(node) => node.open")
-    assert light.drain() == []
 
 
 def test_search_finds_a_word(light):
@@ -114,6 +124,12 @@ def test_search_opens_by_keyboard(light):
     page.locator("input[type=search]:visible").first.wait_for(timeout=3000)
 
 
+@functools.lru_cache(maxsize=500)
+def compressed(body):
+    """Size of a body as a server sends it; most pages share most files."""
+    return len(gzip.compress(body))
+
+
 def weigh(browser, address, name):
     """Size and number of the requests of a first visit, plain and as a server compresses them."""
     context = browser.new_context()
@@ -124,9 +140,7 @@ def weigh(browser, address, name):
     bodies = [(response.headers.get("content-type", ""), response.body()) for response in responses]
     context.close()
     is_text = re.compile("text|javascript|json|svg")
-    sent = [
-        len(gzip.compress(body)) if is_text.search(kind) else len(body) for kind, body in bodies
-    ]
+    sent = [compressed(body) if is_text.search(kind) else len(body) for kind, body in bodies]
     plain = sum(len(body) for _, body in bodies)
     return {"requests": len(bodies), "bytes": plain, "compressed": sum(sent)}
 

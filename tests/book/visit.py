@@ -181,17 +181,54 @@ def theme(page, wanted):
     return [] if shown == wanted else [f"the theme is {shown}, wanted {wanted}"]
 
 
+# A listing or a signature is thousands of words, each in an element of its own that has a class
+# and nothing else. Of those that look the same on the same ground one stays, and of the others the
+# text alone: every word is still there, and axe sees every colour that occurs.
+THIN = """() => {
+    const grounds = new Map();
+    const ground = (node) => {
+        if (!node) return "";
+        if (!grounds.has(node)) {
+            const { backgroundColor, backgroundImage, opacity } = getComputedStyle(node);
+            const clear = backgroundColor === "rgba(0, 0, 0, 0)" && backgroundImage === "none";
+            const own = clear && opacity === "1" ? "" : backgroundColor + backgroundImage + opacity;
+            grounds.set(node, own + (own && opacity === "1" ? "" : ground(node.parentElement)));
+        }
+        return grounds.get(node);
+    };
+    const name = (node) => `${node.localName}.${node.className}`;
+    const look = (node) => {
+        const { color, fontSize, fontWeight, fontStyle, display, visibility, textDecorationLine } =
+            getComputedStyle(node);
+        return [name(node), name(node.parentElement), ground(node), color, fontSize, fontWeight,
+            fontStyle, display, visibility, textDecorationLine].join();
+    };
+    const plain = (node) =>
+        [...node.attributes].every(({ name }) => name === "class") && node.textContent.trim();
+    const seen = new Set(), again = [];
+    for (const node of document.querySelectorAll("article :is(span, em, strong, code)")) {
+        if (!plain(node)) continue;
+        const looks = look(node);
+        if (seen.has(looks)) again.push(node);
+        seen.add(looks);
+    }
+    for (const node of again.reverse())  // what is inside comes first
+        if (!node.childElementCount) node.replaceWith(node.textContent);
+}"""
+
+
 def run_axe(page):
     """Violations of axe-core as (rule, selector, message).
 
-    What is inside formulas is MathJax's, and two thirds of the page: it is taken out first, since
-    axe looks at every node. Without `preload` axe would fetch what style sheets import, from a
-    wrong address.
+    Axe looks at every node, so what it needs not see is taken out first: what is inside formulas,
+    which is MathJax's and two thirds of a page, and what `THIN` finds. Without `preload` axe would
+    fetch what style sheets import, from a wrong address.
     """
     page.evaluate(
         """() => document.querySelectorAll("mjx-container").forEach((formula) =>
         formula.replaceChildren())"""
     )
+    page.evaluate(THIN)
     page.evaluate(AXE_SCRIPT)
     violations = page.evaluate(
         """async () => {

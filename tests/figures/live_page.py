@@ -1,12 +1,30 @@
 """What the tests of live figures share: a page that holds them, and how to look at it."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
+from PIL import Image
 
 from distill_lib.figures import _bundle
+
+WIDE = {"width": 1280, "height": 900}
+#: Screens on which axe looks at a figure: each theme once, each width once.
+AXE_SCREENS = (("light", 360), ("dark", 1280))
+
+
+def _blank_picture():
+    """Return a PNG of the size of the stored pictures, in base64."""
+    buffer = io.BytesIO()
+    Image.new("L", (1280, 720), 255).save(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+# What a script replaces at once need not be drawn first, which takes as long as all the rest.
+BLANK = _blank_picture()
 
 SITE = """<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Live figures</title>
@@ -17,15 +35,34 @@ html[data-theme=dark] body {{ background: #121212; color: #ddd }}</style>
 <script>{script}</script></body></html>"""
 
 
+def cleared(page):
+    """Return a tab that was used before as if it were new."""
+    page.goto("about:blank")
+    page.set_viewport_size(WIDE)
+    page.emulate_media(media="null")
+    page.mouse.move(0, 0)
+    return page
+
+
 class Site:
     """A page of live figures, opened from a file with every request to elsewhere blocked."""
 
     def __init__(self, page, folder):
         self.page, self.file = page, folder / "page.html"
         self.messages, self.requests = [], []
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self._listeners = {
+            "console": lambda message: self.messages.append(message.text),
+            "pageerror": lambda error: self.messages.append(str(error)),
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
         page.route("**/*", self._route)
+
+    def close(self):
+        """Leave the page to the next test."""
+        self.page.unroute("**/*")
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
 
     def _route(self, route):
         url = route.request.url
@@ -35,11 +72,16 @@ class Site:
             self.requests.append(url)
             route.abort()
 
-    def open(self, *figures, theme="light"):
+    def open(self, *figures, theme="light", pictures=False):
+        """Go to a page of these figures, with blank pictures unless the stored ones are asked for.
+
+        Wait until the script has replaced them.
+        """
+        parts = [f.to_html() if pictures else f._html(BLANK) for f in figures]
         text = SITE.format(
             theme=theme,
             css=_bundle.STYLE.read_text("utf8"),
-            figures="".join(figure.to_html() for figure in figures),
+            figures="".join(parts),
             script=_bundle.site_script(),
         )
         self.file.write_text(text, "utf8")
@@ -60,7 +102,8 @@ def set_traits(figure, settings):
 
 
 def drawn(scope):
-    return [path.get_attribute("d") for path in scope.locator(".dl-plot path").all()]
+    paths = scope.locator(".dl-plot path")
+    return paths.evaluate_all("(paths) => paths.map((path) => path.getAttribute('d'))")
 
 
 def slider(scope, name):
@@ -72,11 +115,17 @@ def move(scope, name, key, times=1):
     control.focus()
     for _ in range(times):
         control.press(key)
-    scope.page.wait_for_timeout(20)
+    settle(scope.page)
+
+
+def settle(page):
+    """Wait until a figure has drawn: it does so in a microtask after the event of its control."""
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
 
 
 def rows(scope):
-    return [row.inner_text().split("\t") for row in scope.locator("tbody tr:visible").all()]
+    visible = scope.locator("tbody tr:visible")
+    return visible.evaluate_all("(rows) => rows.map((row) => row.innerText.split('\\t'))")
 
 
 def contrast(one, other):
@@ -94,20 +143,35 @@ def contrast(one, other):
 # ------------------------------------------------- checks that every figure has to pass
 
 
+CONTROLS = "input[type=range], .dl-options label, .dl-button"
+HEIGHTS = "(nodes) => nodes.map((n) => [n.getBoundingClientRect().height, n.outerHTML])"
+
+
+def violations(page):
+    """Return what axe finds: the rule and the elements."""
+    page.evaluate(AXE_SCRIPT)
+    return page.evaluate(
+        """async () => {
+        const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+        return violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]); }"""
+    )
+
+
 COLORS = "(nodes, name) => nodes.map((n) => [getComputedStyle(n)[name], n.outerHTML])"
 
 
 def check_accessible(page):
     """Axe finds nothing, nothing is too wide, controls can be hit, and plots have contrast.
 
-    Axe does not look into SVG.
+    Axe does not look into SVG. It is run on `AXE_SCREENS` only.
     """
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+    theme = page.evaluate("document.documentElement.dataset.theme")
+    if (theme, page.viewport_size["width"]) in AXE_SCREENS:
+        assert violations(page) == []
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(overflow) == 0
-    for control in page.locator("input[type=range], .dl-options label, .dl-button").all():
-        assert control.bounding_box()["height"] >= 44
+    for height, text in page.eval_on_selector_all(CONTROLS, HEIGHTS):
+        assert height >= 44, text
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     parts = [
         (".dl-axes text, .dl-note", "fill", 4.5),
@@ -130,7 +194,7 @@ def pick(name):
 
     def act(page):
         page.get_by_role("radio", name=name, exact=True).check()
-        page.wait_for_timeout(20)
+        settle(page)
 
     return act
 
@@ -148,7 +212,7 @@ def open_without_script(site):
 
 def check_nothing_moves(site, figure, actions=()):
     """Neither when a control moves nor when the script replaces the picture."""
-    page = site.open(figure)
+    page = site.open(figure, pictures=True)
     live_height = page.evaluate(HEIGHT)
     for k, act in enumerate(actions):
         act(page)

@@ -29,6 +29,7 @@ from tests.figures.live_page import (
     move,
     rows,
     set_traits,
+    settle,
     slider,
 )
 
@@ -403,7 +404,7 @@ def test_static_page_comes_to_life(site):
     for name in ("ridge", "gradient flow", "distilled"):
         before = drawn(page)
         page.get_by_role("radio", name=name, exact=True).check()
-        page.wait_for_timeout(20)
+        settle(page)
         assert drawn(page) != before, name
     assert site.quiet(), (site.messages, site.requests)
 
@@ -429,7 +430,7 @@ def test_reset_restores_the_stored_state(site):
     move(page.locator("figure"), "rounds", "End")
     page.get_by_role("radio", name="ridge", exact=True).check()
     page.get_by_role("button", name="reset").click()
-    page.wait_for_timeout(20)
+    settle(page)
     assert (drawn(page), rows(page.locator("figure"))) == before
 
 
@@ -450,7 +451,7 @@ def test_figures_of_one_page_are_independent(site):
     before = drawn(second)
     move(first, "ridge", "End")
     first.get_by_role("radio", name="ridge", exact=True).check()
-    page.wait_for_timeout(20)
+    settle(page)
     assert drawn(second) == before
     assert second.get_by_role("radio", name="distilled").is_checked()
 
@@ -493,7 +494,7 @@ def test_reserved_place_keeps_the_page_still(site):
     place = page.get_by_text("After.").bounding_box()
     for name in ("ridge", "gradient flow"):
         page.get_by_role("radio", name=name, exact=True).check()
-        page.wait_for_timeout(20)
+        settle(page)
         assert page.get_by_text("After.").bounding_box() == place
 
 

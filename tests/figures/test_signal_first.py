@@ -24,6 +24,7 @@ from tests.figures.live_page import (
     press,
     rows,
     set_traits,
+    settle,
     slider,
 )
 
@@ -313,7 +314,7 @@ def test_page_answers(site):
     pick("40 %")(page)
     assert drawn(page) != before
     page.get_by_role("button", name="reset").click()
-    page.wait_for_timeout(20)
+    settle(page)
     assert rows(page.locator("figure")) == shown
     assert site.quiet(), (site.messages, site.requests)
 

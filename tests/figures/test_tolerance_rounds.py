@@ -24,6 +24,7 @@ from tests.figures.live_page import (
     move,
     press,
     rows,
+    settle,
     slider,
 )
 
@@ -308,7 +309,7 @@ def test_page_answers(site):
         move(page.locator("figure"), name, key)
         assert drawn(page) != before, name
     page.get_by_role("button", name="reset").click()
-    page.wait_for_timeout(20)
+    settle(page)
     assert rows(page.locator("figure")) == shown
     assert site.quiet(), (site.messages, site.requests)
 

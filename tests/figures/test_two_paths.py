@@ -26,6 +26,7 @@ from tests.figures.live_page import (
     press,
     rows,
     set_traits,
+    settle,
     slider,
 )
 
@@ -366,7 +367,7 @@ def test_page_answers(site):
         pick(name)(page)
         assert drawn(page) != before, name
     page.get_by_role("button", name="reset").click()
-    page.wait_for_timeout(20)
+    settle(page)
     assert rows(page.locator("figure")) == shown
     assert site.quiet(), (site.messages, site.requests)
 
@@ -473,7 +474,7 @@ def test_figures_of_one_page_are_independent(site):
     before = drawn(second)
     move(first, "student time", "End")
     first.get_by_role("radio", name="teacher, then labels").check()
-    page.wait_for_timeout(20)
+    settle(page)
     assert drawn(second) == before
     assert second.get_by_role("radio", name="teacher", exact=True).is_checked()
 
