@@ -219,16 +219,21 @@ def test_an_unknown_name_says_where_results_come_from():
         results.load("nothing")
 
 
-def test_an_installed_library_brings_its_results_along(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["elsewhere", "deep/elsewhere"])
+def test_an_installed_library_brings_its_results_along(tmp_path, monkeypatch, name):
     """The package index has no checkout: the files go to the data folder of the installation."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
-    (target,) = project["tool"]["setuptools"]["data-files"]
+    targets = project["tool"]["setuptools"]["data-files"]
+    assert targets == {
+        f"share/distill-lib/{files.rpartition('/')[0]}": [files]
+        for files in ("results/*.json", "results/deep/*.json")
+    }
     monkeypatch.setattr(sysconfig, "get_path", lambda name, scheme: str(tmp_path / scheme / name))
     scheme = sysconfig.get_preferred_scheme("user")
-    folder = tmp_path / scheme / "data" / target
-    folder.mkdir(parents=True)
-    (folder / "elsewhere.json").write_text('{"about": {"name": "x"}, "arrays": {"a": [1, null]}}')
-    stored = results.load("elsewhere")
+    path = tmp_path / scheme / "data" / next(iter(targets)) / f"{name}.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"about": {"name": "x"}, "arrays": {"a": [1, null]}}')
+    stored = results.load(name)
     assert stored.about == {"name": "x"}
     assert_array_equal(stored.arrays["a"], [1, np.nan])
 
