@@ -4,7 +4,8 @@ Methods, each with every weight decay: "standard" with a falling ("cosine") and 
 learning rate; refits on the soft and the hard labels of the standard network whose weight decay
 the validation set chooses ("tuned") or of the one without weight decay at its best validation
 epoch ("stopped"); sequential targets, soft and hard, with geometric weights after a burn-in, and
-with adaptive weights.
+with adaptive weights. A "short" burn-in counts epochs: with a factor near 1 the given labels lead
+for many more, and it is not short in effect (chapter 15).
 
 Arrays of one seed, axes (noises, methods, weight decays): ``test``, ``validation`` (given labels),
 ``clean_validation``, ``train`` (given) and ``clean_train``, accuracies after the last epoch;
